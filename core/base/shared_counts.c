@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/base/shared_counts.h"
+
+#include "core/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define MAGIC UINT64_C(0x31746e756f63ff77)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* An address stands in one of this many slots from the place its key names.
+ * All of them are looked at, so slots are given back without a mark. */
+#define WINDOW 32
+
+G_STATIC_ASSERT((WN_SHARED_COUNTS_SLOTS & (WN_SHARED_COUNTS_SLOTS - 1)) == 0);
+
+/* Free while count is 0.  The key is written before the count: a reader that
+ * finds the same key before and after the count has read what belongs to it. */
+typedef struct Slot {
+    _Atomic uint64_t key;
+    _Atomic uint64_t count;
+} Slot;
+
+typedef struct Column {
+    Slot slots[WN_SHARED_COUNTS_SLOTS];
+} Column;
+
+typedef struct Region {
+    uint64_t magic;
+    uint64_t n_columns;
+    uint64_t secret[2];
+    Column columns[];
+} Region;
+
+struct WnSharedCounts {
+    Region *region;
+    size_t size;
+    Column *own;
+};
+
+static size_t
+region_size(unsigned n_columns)
+{
+    return sizeof(Region) + n_columns * sizeof(Column);
+}
+
+static bool
+set_header(Region *region, unsigned n_columns)
+{
+    region->magic = MAGIC;
+    region->n_columns = n_columns;
+    return getrandom(region->secret, sizeof region->secret, 0)
+           == (ssize_t)sizeof region->secret;
+}
+
+static Region *
+map(int fd, size_t size)
+{
+    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
+/* Sealed, so that no process can cut it off under the others. */
+int
+wn_shared_counts_create(unsigned n_columns)
+{
+    wn_autofd fd = memfd_create("winnow-counts",
+        MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    size_t size = region_size(n_columns);
+    Region *region;
+    bool good;
+
+    if (n_columns == 0 || n_columns > WN_SHARED_COUNTS_COLUMNS_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (fd < 0 || ftruncate(fd, (off_t)size) != 0
+        || fcntl(fd, F_ADD_SEALS, SEALS) != 0)
+        return -1;
+    region = map(fd, size);
+    if (region == NULL)
+        return -1;
+    good = set_header(region, n_columns);
+    munmap(region, size);
+    return good ? wn_fd_steal(&fd) : -1;
+}
+
+/* The region behind fd; NULL if it is none. */
+static Region *
+map_checked(int fd, size_t *out_size)
+{
+    struct stat st;
+    Region *region;
+
+    if (fstat(fd, &st) != 0 || st.st_size < (off_t)region_size(1)
+        || st.st_size > (off_t)region_size(WN_SHARED_COUNTS_COLUMNS_MAX)
+        || (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
+        return NULL;
+    *out_size = (size_t)st.st_size;
+    region = map(fd, *out_size);
+    if (region == NULL)
+        return NULL;
+    if (region->magic == MAGIC
+        && region->n_columns <= WN_SHARED_COUNTS_COLUMNS_MAX
+        && region_size((unsigned)region->n_columns) == *out_size)
+        return region;
+    munmap(region, *out_size);
+    return NULL;
+}
+
+static Region *
+map_private(size_t *out_size)
+{
+    Region *region;
+
+    *out_size = region_size(1);
+    region = map(-1, *out_size);
+    if (region == NULL || !set_header(region, 1))
+        g_error("cannot make a table of counts: %s", g_strerror(errno));
+    return region;
+}
+
+/* What was never used stays untouched, and so without memory. */
+static void
+column_clear(Column *column)
+{
+    for (size_t i = 0; i < WN_SHARED_COUNTS_SLOTS; i++) {
+        Slot *slot = &column->slots[i];
+
+        if (atomic_load(&slot->count) != 0)
+            atomic_store(&slot->count, 0);
+        if (atomic_load(&slot->key) != 0)
+            atomic_store(&slot->key, 0);
+    }
+}
+
+WnSharedCounts *
+wn_shared_counts_new(int fd, unsigned column)
+{
+    WnSharedCounts *self;
+    size_t size;
+    Region *region = fd < 0 ? map_private(&size) : map_checked(fd, &size);
+
+    if (region == NULL)
+        return NULL;
+    if (column >= region->n_columns) {
+        munmap(region, size);
+        return NULL;
+    }
+    self = g_new0(WnSharedCounts, 1);
+    self->region = region;
+    self->size = size;
+    self->own = &region->columns[column];
+    column_clear(self->own);
+    return self;
+}
+
+void
+wn_shared_counts_free(WnSharedCounts *self)
+{
+    if (self == NULL)
+        return;
+    column_clear(self->own);
+    munmap(self->region, self->size);
+    g_free(self);
+}
+
+/* The finishing steps of MurmurHash3: one to one, and every bit counts. */
+static uint64_t
+mix(uint64_t x)
+{
+    x ^= x >> 33;
+    x *= UINT64_C(0xff51afd7ed558ccd);
+    x ^= x >> 33;
+    x *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ (x >> 33);
+}
+
+static uint64_t
+fingerprint(const Region *region, const WnNetaddr *address)
+{
+    uint64_t parts[2] = { 0, 0 };
+    uint64_t key;
+
+    memcpy(parts, address->bytes,
+        MIN((size_t)address->len, sizeof address->bytes));
+    key = mix(parts[0] ^ region->secret[0]);
+    key = mix(key ^ parts[1] ^ region->secret[1] ^ address->len);
+    return key != 0 ? key : 1;
+}
+
+static Slot *
+slot_at(Column *column, uint64_t key, size_t n)
+{
+    return &column->slots[(key + n) & (WN_SHARED_COUNTS_SLOTS - 1)];
+}
+
+static Slot *
+find_slot(Column *column, uint64_t key)
+{
+    for (size_t i = 0; i < WINDOW; i++) {
+        Slot *slot = slot_at(column, key, i);
+
+        if (atomic_load(&slot->key) == key)
+            return slot;
+    }
+    return NULL;
+}
+
+/* In the own column. */
+static Slot *
+take_slot(Column *column, uint64_t key)
+{
+    Slot *slot = find_slot(column, key);
+
+    for (size_t i = 0; slot == NULL && i < WINDOW; i++)
+        if (atomic_load(&slot_at(column, key, i)->count) == 0) {
+            slot = slot_at(column, key, i);
+            atomic_store(&slot->key, key);
+        }
+    return slot;
+}
+
+static uint64_t
+sum(const WnSharedCounts *self, uint64_t key)
+{
+    uint64_t total = 0;
+
+    for (uint64_t i = 0; i < self->region->n_columns; i++) {
+        Slot *slot = find_slot(&self->region->columns[i], key);
+        uint64_t count = slot != NULL ? atomic_load(&slot->count) : 0;
+
+        if (slot != NULL && atomic_load(&slot->key) == key)
+            total += count;
+    }
+    return total;
+}
+
+uint64_t
+wn_shared_counts_add(WnSharedCounts *self, const WnNetaddr *address)
+{
+    uint64_t key = fingerprint(self->region, address);
+    Slot *slot = take_slot(self->own, key);
+
+    if (slot != NULL)
+        atomic_fetch_add(&slot->count, 1);
+    return sum(self, key);
+}
+
+/* An address that was not counted for want of room has no slot, or one made
+ * for a later connection of the same address, which then counts one less. */
+void
+wn_shared_counts_remove(WnSharedCounts *self, const WnNetaddr *address)
+{
+    Slot *slot = find_slot(self->own, fingerprint(self->region, address));
+
+    if (slot != NULL && atomic_load(&slot->count) > 0)
+        atomic_fetch_sub(&slot->count, 1);
+}
+
+uint64_t
+wn_shared_counts_sum(const WnSharedCounts *self, const WnNetaddr *address)
+{
+    return sum(self, fingerprint(self->region, address));
+}
