@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The tables over a message: what plugins see of it, and what actions change.
+ * The headers hook sees header fields only; other hooks without a message see
+ * nothing. */
+
+#include "core/plugin/call.h"
+#include "core/plugin/host.h"
+#include "core/plugin/message_view.h"
+
+static const WnStr nothing = { "", 0 };
+
+/* The view, if the call's hook may see what follows the header too. */
+static WnMessageView *
+whole_view(WnCall *handle)
+{
+    const WnHookCall *call = wn_hook_call_of(handle);
+
+    return call->hook != WN_HOOK_HEADERS ? call->facts.view : NULL;
+}
+
+static WnMessageView *
+header_view(WnCall *handle)
+{
+    return wn_hook_call_of(handle)->facts.view;
+}
+
+static WnMessage *
+whole_message(WnCall *handle)
+{
+    WnMessageView *view = whole_view(handle);
+
+    return view != NULL ? wn_message_view_message(view) : NULL;
+}
+
+static WnStr
+message_raw(WnCall *handle)
+{
+    WnMessage *message = whole_message(handle);
+
+    return message != NULL ? wn_sdk_str(wn_message_raw(message)) : nothing;
+}
+
+static uint64_t
+message_size(WnCall *handle)
+{
+    return message_raw(handle).len;
+}
+
+static uint32_t
+message_problems(WnCall *handle)
+{
+    WnMessage *message = whole_message(handle);
+
+    return message != NULL ? wn_message_problems(message) : 0;
+}
+
+static uint32_t
+message_n_headers(WnCall *handle)
+{
+    WnMessageView *view = header_view(handle);
+
+    return view != NULL ? wn_message_n_headers(wn_message_view_message(view))
+                        : 0;
+}
+
+static const WnHeader *
+message_header(WnCall *handle, uint32_t n)
+{
+    WnMessageView *view = header_view(handle);
+
+    return view != NULL ? wn_message_view_header(view, n) : NULL;
+}
+
+static const WnHeader *
+message_header_named(WnCall *handle, const char *name, uint32_t n)
+{
+    WnMessageView *view = header_view(handle);
+
+    return view != NULL && name != NULL
+               ? wn_message_view_header_named(view, name, n)
+               : NULL;
+}
+
+static uint32_t
+message_n_parts(WnCall *handle)
+{
+    WnMessage *message = whole_message(handle);
+
+    return message != NULL ? wn_message_n_parts(message) : 0;
+}
+
+static const WnPart *
+message_part(WnCall *handle, uint32_t n)
+{
+    WnMessageView *view = whole_view(handle);
+
+    return view != NULL ? wn_message_view_part(view, n) : NULL;
+}
+
+static WnStr
+message_part_data(WnCall *handle, uint32_t n)
+{
+    WnMessage *message = whole_message(handle);
+
+    if (message == NULL || n >= wn_message_n_parts(message))
+        return nothing;
+    return wn_sdk_str(wn_message_part_data(message, n));
+}
+
+static WnStr
+message_part_text(WnCall *handle, uint32_t n)
+{
+    WnMessage *message = whole_message(handle);
+
+    if (message == NULL || n >= wn_message_n_parts(message))
+        return nothing;
+    return wn_sdk_str(wn_message_part_text(message, n));
+}
+
+static WnStr
+message_text(WnCall *handle, WnTextForm form)
+{
+    WnMessage *message = whole_message(handle);
+
+    if (message == NULL || form < WN_TEXT_SHOWN || form > WN_TEXT_HIDDEN)
+        return nothing;
+    return wn_sdk_str(wn_message_text(message, (WnTextForms)form));
+}
+
+/* URLs and phone numbers are not extracted yet: none is found. */
+static uint32_t
+message_n_none(WnCall *handle)
+{
+    (void)handle;
+    return 0;
+}
+
+static const WnUrl *
+message_url(WnCall *handle, uint32_t n)
+{
+    (void)handle;
+    (void)n;
+    return NULL;
+}
+
+static const WnPhone *
+message_phone(WnCall *handle, uint32_t n)
+{
+    (void)handle;
+    (void)n;
+    return NULL;
+}
+
+const WnMessageApi *
+wn_host_message_api(void)
+{
+    static const WnMessageApi api = {
+        .struct_size = sizeof(WnMessageApi),
+        .raw = message_raw,
+        .size = message_size,
+        .problems = message_problems,
+        .n_headers = message_n_headers,
+        .header = message_header,
+        .header_named = message_header_named,
+        .n_parts = message_n_parts,
+        .part = message_part,
+        .part_data = message_part_data,
+        .part_text = message_part_text,
+        .text = message_text,
+        .n_urls = message_n_none,
+        .url = message_url,
+        .n_phones = message_n_none,
+        .phone = message_phone,
+    };
+
+    return &api;
+}
+
+/*
+ * Edits
+ */
+
+static int32_t
+edit_add(WnCall *handle, WnEditKind kind, const char *name, const char *value)
+{
+    WnEditSet *edits = wn_hook_call_of(handle)->edits;
+
+    if (edits == NULL)
+        return WN_E_STATE;
+    return wn_edit_set_add(edits, kind, name, value);
+}
+
+static int32_t
+edit_add_header(WnCall *handle, const char *name, const char *value)
+{
+    return edit_add(handle, WN_EDIT_ADD, name, value);
+}
+
+static int32_t
+edit_set_header(WnCall *handle, const char *name, const char *value)
+{
+    return edit_add(handle, WN_EDIT_SET, name, value);
+}
+
+static int32_t
+edit_remove_headers(WnCall *handle, const char *name)
+{
+    return edit_add(handle, WN_EDIT_REMOVE, name, NULL);
+}
+
+static int32_t
+edit_prefix_subject(WnCall *handle, const char *text)
+{
+    return edit_add(handle, WN_EDIT_PREFIX_SUBJECT, NULL, text);
+}
+
+static int32_t
+edit_redirect(WnCall *handle, const char *address)
+{
+    WnEditSet *edits = wn_hook_call_of(handle)->edits;
+
+    return edits != NULL ? wn_edit_set_redirect(edits, address) : WN_E_STATE;
+}
+
+static int32_t
+edit_reply(WnCall *handle, uint16_t code, const char *enhanced,
+    const char *text)
+{
+    WnEditSet *edits = wn_hook_call_of(handle)->edits;
+
+    if (edits == NULL)
+        return WN_E_STATE;
+    return wn_edit_set_reply(edits, code, enhanced, text);
+}
+
+const WnEditApi *
+wn_host_edit_api(void)
+{
+    static const WnEditApi api = {
+        .struct_size = sizeof(WnEditApi),
+        .add_header = edit_add_header,
+        .set_header = edit_set_header,
+        .remove_headers = edit_remove_headers,
+        .prefix_subject = edit_prefix_subject,
+        .redirect = edit_redirect,
+        .reply = edit_reply,
+    };
+
+    return &api;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/plugin/module.h"
+
+#include <string.h>
+
+#define NAME_MAX_LEN 64
+#define OPTIONS_MAX 256
+#define DATASETS_MAX 64
+#define CHOICES_MAX 256
+
+/* Sizes at minor 0: the least that any plugin of this major declares.  They
+ * end at the last member of that minor and never change. */
+#define SIZE_TO(Type, member) \
+    (offsetof(Type, member) + sizeof(((Type *)NULL)->member))
+#define PLUGIN_SIZE_0 SIZE_TO(WnPlugin, action)
+#define FILTER_SIZE_0 SIZE_TO(WnFilter, connection_end)
+#define ACTION_SIZE_0 SIZE_TO(WnAction, apply)
+#define OPTION_SIZE_0 SIZE_TO(WnOption, choices)
+#define DATASET_SIZE_0 SIZE_TO(WnDataset, check)
+
+/* Option names that mean something to the core in every [filter] group. */
+static const char *const core_options[] = { "plugin", "enabled", "position",
+    "action", "score", "timeout", "on_error", "on_match", "decide", NULL };
+
+G_DEFINE_QUARK(wn - plugin - error - quark, wn_plugin_error)
+
+G_GNUC_PRINTF(2, 3)
+static bool
+refuse(GError **error, const char *format, ...)
+{
+    g_autofree char *reason = NULL;
+    va_list args;
+
+    va_start(args, format);
+    reason = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, WN_PLUGIN_ERROR, 0, reason);
+    return false;
+}
+
+bool
+wn_module_name_is_valid(const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len > NAME_MAX_LEN || !g_ascii_islower(name[0]))
+        return false;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static bool
+check_versions(const WnPlugin *declared, GError **error)
+{
+    if (declared->abi_major != WN_ABI_MAJOR)
+        return refuse(error,
+            "is made for major %u of the ABI, this host has "
+            "%u",
+            declared->abi_major, WN_ABI_MAJOR);
+    if (declared->struct_size < PLUGIN_SIZE_0)
+        return refuse(error,
+            "declares %u bytes of WnPlugin, at least %zu are needed",
+            declared->struct_size, PLUGIN_SIZE_0);
+    if (declared->need_minor > WN_ABI_MINOR)
+        return refuse(error, "needs ABI %u.%u, this host has %u.%u",
+            WN_ABI_MAJOR, declared->need_minor, WN_ABI_MAJOR, WN_ABI_MINOR);
+    return true;
+}
+
+static bool
+check_kind(const WnPlugin *declared, GError **error)
+{
+    const WnFilter *filter = declared->filter;
+    const WnAction *action = declared->action;
+
+    if ((filter != NULL) == (action != NULL))
+        return refuse(error, filter != NULL
+                                 ? "is both a filter and an action"
+                                 : "is neither a filter nor an action");
+    if (declared->instance_new == NULL)
+        return refuse(error, "has no instance_new");
+    if (filter != NULL && filter->struct_size < FILTER_SIZE_0)
+        return refuse(error,
+            "declares %u bytes of WnFilter, at least %zu are needed",
+            filter->struct_size, FILTER_SIZE_0);
+    if (action != NULL && action->struct_size < ACTION_SIZE_0)
+        return refuse(error,
+            "declares %u bytes of WnAction, at least %zu are needed",
+            action->struct_size, ACTION_SIZE_0);
+    if (action != NULL && action->apply == NULL)
+        return refuse(error, "is an action without apply");
+    return true;
+}
+
+/* Options are read by the plugin's stride: a newer header has longer ones. */
+static const WnOption *
+option_at(const WnPlugin *declared, uint32_t n)
+{
+    return (
+        const WnOption *)(const void *)((const char *)declared->options
+                                        + (size_t)n * declared->option_size);
+}
+
+static const WnDataset *
+dataset_at(const WnPlugin *declared, uint32_t n)
+{
+    return (
+        const WnDataset *)(const void *)((const char *)declared->datasets
+                                         + (size_t)n * declared->dataset_size);
+}
+
+static bool
+check_option_name(const WnPlugin *declared, uint32_t n, GError **error)
+{
+    const char *name = option_at(declared, n)->name;
+
+    if (name == NULL || !wn_module_name_is_valid(name))
+        return refuse(error, "option %u has no proper name: \"%s\"", n,
+            name != NULL ? name : "");
+    if (g_strv_contains(core_options, name))
+        return refuse(error,
+            "option \"%s\" has the name of one of winnow's own", name);
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(option_at(declared, i)->name, name) == 0)
+            return refuse(error, "option \"%s\" is declared twice", name);
+    return true;
+}
+
+static bool
+check_option_shape(const WnOption *option, GError **error)
+{
+    bool required = (option->flags & WN_OPT_REQUIRED) != 0;
+
+    if (option->type < WN_OPT_BOOL || option->type > WN_OPT_NET_LIST)
+        return refuse(error, "option \"%s\" has the unknown type %d",
+            option->name, option->type);
+    if (option->type == WN_OPT_ENUM
+        && (option->choices == NULL || option->choices[0] == NULL))
+        return refuse(error, "option \"%s\" is an ENUM without choices",
+            option->name);
+    if (required == (option->fallback != NULL))
+        return refuse(error,
+            required ? "option \"%s\" is required and has a fallback"
+                     : "option \"%s\" has no fallback and is not required",
+            option->name);
+    if (option->min > option->max)
+        return refuse(error, "option \"%s\" has a min above its max",
+            option->name);
+    if ((option->flags & WN_OPT_FILE) != 0 && option->type != WN_OPT_STRING
+        && option->type != WN_OPT_STRING_LIST)
+        return refuse(error, "option \"%s\" names files but is no string",
+            option->name);
+    return true;
+}
+
+static char **
+copy_choices(const char *const *choices)
+{
+    GPtrArray *copy = g_ptr_array_new();
+
+    for (unsigned i = 0; choices[i] != NULL && i < CHOICES_MAX; i++)
+        g_ptr_array_add(copy, g_strdup(choices[i]));
+    g_ptr_array_add(copy, NULL);
+    return (char **)g_ptr_array_free(copy, FALSE);
+}
+
+/* Flags that this host does not know count as none. */
+static WnOptionSpec
+spec_of(const WnOption *option)
+{
+    return (WnOptionSpec){
+        .name = g_strdup(option->name),
+        .help = g_strdup(option->help != NULL ? option->help : ""),
+        .kind = (WnOptionKind)option->type,
+        .flags = option->flags
+                 & (WN_OPT_PER_DOMAIN | WN_OPT_REQUIRED | WN_OPT_SECRET
+                     | WN_OPT_FILE),
+        .fallback = g_strdup(option->fallback),
+        .min = option->min,
+        .max = option->max,
+        .choices = option->type == WN_OPT_ENUM ? copy_choices(option->choices)
+                                               : NULL,
+    };
+}
+
+static bool
+check_fallback(const WnOptionSpec *spec, GError **error)
+{
+    g_autofree char *fault = NULL;
+    WnOptionValue value = { 0 };
+    bool ok;
+
+    if (spec->fallback == NULL)
+        return true;
+    ok = wn_option_parse(spec, spec->fallback, &value, &fault);
+    wn_option_value_clear(&value);
+    return ok
+           || refuse(error, "the fallback of option \"%s\" is no good: %s",
+               spec->name, fault);
+}
+
+static bool
+take_options(WnModule *self, const WnPlugin *declared, GError **error)
+{
+    if (declared->n_options > OPTIONS_MAX)
+        return refuse(error, "declares %u options, at most %d are allowed",
+            declared->n_options, OPTIONS_MAX);
+    if (declared->n_options > 0
+        && (declared->options == NULL || declared->option_size < OPTION_SIZE_0))
+        return refuse(error,
+            "declares options of %u bytes, at least %zu are needed",
+            declared->option_size, OPTION_SIZE_0);
+    for (uint32_t i = 0; i < declared->n_options; i++) {
+        WnOptionSpec spec;
+
+        if (!check_option_name(declared, i, error)
+            || !check_option_shape(option_at(declared, i), error))
+            return false;
+        spec = spec_of(option_at(declared, i));
+        g_array_append_val(self->info->options, spec);
+        if (!check_fallback(&spec, error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+check_datasets(const WnPlugin *declared, GError **error)
+{
+    if (declared->n_datasets > DATASETS_MAX)
+        return refuse(error, "declares %u data sets, at most %d are allowed",
+            declared->n_datasets, DATASETS_MAX);
+    if (declared->n_datasets > 0
+        && (declared->datasets == NULL
+            || declared->dataset_size < DATASET_SIZE_0))
+        return refuse(error,
+            "declares data sets of %u bytes, at least %zu are needed",
+            declared->dataset_size, DATASET_SIZE_0);
+    for (uint32_t i = 0; i < declared->n_datasets; i++) {
+        const char *name = dataset_at(declared, i)->name;
+
+        if (name == NULL || !wn_module_name_is_valid(name))
+            return refuse(error, "data set %u has no proper name: \"%s\"", i,
+                name != NULL ? name : "");
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(dataset_at(declared, k)->name, name) == 0)
+                return refuse(error, "data set \"%s\" is declared twice", name);
+    }
+    return true;
+}
+
+static uint32_t
+flags_of(const WnModule *self)
+{
+    if (self->plugin.action != NULL)
+        return (self->action.flags & WN_ACTION_NEVER_REFUSES) != 0
+                   ? WN_PLUGIN_NEVER_REFUSES
+                   : 0;
+    return self->filter.headers == NULL && self->filter.message == NULL
+               ? WN_PLUGIN_CLIENT_LEVEL
+               : 0;
+}
+
+static char *
+copy_or_empty(const char *text)
+{
+    return g_strdup(text != NULL ? text : "");
+}
+
+/* Members that the plugin's header does not have stay zero. */
+static void
+copy_declared(WnModule *self, const WnPlugin *declared)
+{
+    memcpy(&self->plugin, declared,
+        MIN(declared->struct_size, sizeof self->plugin));
+    if (declared->filter != NULL) {
+        memcpy(&self->filter, declared->filter,
+            MIN(declared->filter->struct_size, sizeof self->filter));
+        self->plugin.filter = &self->filter;
+    } else {
+        memcpy(&self->action, declared->action,
+            MIN(declared->action->struct_size, sizeof self->action));
+        self->plugin.action = &self->action;
+    }
+}
+
+static void
+describe(WnModule *self, const char *path)
+{
+    WnPluginInfo *info = self->info;
+
+    info->kind = self->plugin.filter != NULL ? WN_PLUGIN_FILTER
+                                             : WN_PLUGIN_ACTION;
+    info->version = copy_or_empty(self->plugin.version);
+    info->summary = copy_or_empty(self->plugin.summary);
+    info->author = copy_or_empty(self->plugin.author);
+    info->license = copy_or_empty(self->plugin.license);
+    info->path = copy_or_empty(path);
+    info->abi_minor = self->plugin.abi_minor;
+    info->flags = flags_of(self);
+}
+
+WnModule *
+wn_module_new(const char *name, const char *path, const WnPlugin *declared,
+    GError **error)
+{
+    g_autoptr(WnModule) self = g_new0(WnModule, 1);
+
+    self->info = wn_plugin_info_new(name, WN_PLUGIN_FILTER);
+    if (declared == NULL) {
+        refuse(error, "its entry function returned nothing");
+        return NULL;
+    }
+    if (!check_versions(declared, error))
+        return NULL;
+    if (declared->name == NULL || strcmp(declared->name, name) != 0) {
+        refuse(error, "calls itself \"%s\", but its file is %s.so",
+            declared->name != NULL ? declared->name : "", name);
+        return NULL;
+    }
+    if (!check_kind(declared, error) || !take_options(self, declared, error)
+        || !check_datasets(declared, error))
+        return NULL;
+    copy_declared(self, declared);
+    describe(self, path);
+    return g_steal_pointer(&self);
+}
+
+void
+wn_module_free(WnModule *self)
+{
+    if (self == NULL)
+        return;
+    wn_plugin_info_free(self->info);
+    g_free(self);
+}
+
+WnPluginInfo *
+wn_module_describe(const WnModule *self)
+{
+    const WnPluginInfo *info = self->info;
+    WnPluginInfo *copy = wn_plugin_info_new(info->name, info->kind);
+
+    copy->version = g_strdup(info->version);
+    copy->summary = g_strdup(info->summary);
+    copy->author = g_strdup(info->author);
+    copy->license = g_strdup(info->license);
+    copy->path = g_strdup(info->path);
+    copy->abi_minor = info->abi_minor;
+    copy->flags = info->flags;
+    for (unsigned i = 0; i < info->options->len; i++) {
+        const WnOptionSpec *from = &g_array_index(info->options, WnOptionSpec,
+            i);
+        WnOptionSpec spec = *from;
+
+        spec.name = g_strdup(from->name);
+        spec.help = g_strdup(from->help);
+        spec.fallback = g_strdup(from->fallback);
+        spec.choices = g_strdupv(from->choices);
+        g_array_append_val(copy->options, spec);
+    }
+    return copy;
+}
