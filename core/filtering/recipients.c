@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/filtering/visit.h"
+
+static const WnReply recipient_ok = { 250, "2.1.5", "Recipient ok" };
+static const WnReply no_settings = { 451, "4.3.5",
+    "Settings are not available yet" };
+static const WnReply broken_settings = { 451, "4.3.5", "Settings are damaged" };
+static const WnReply relaying = { 550, "5.7.1", "Relaying denied" };
+static const WnReply no_mailbox = { 550, "5.1.1", "No such mailbox" };
+static const WnReply too_large = { 552, "5.3.4", "Message too large" };
+static const WnReply too_many = { 452, "4.5.3", "Too many recipients" };
+static const WnReply alone = { 452, "4.5.3", "needs its own transaction" };
+static const WnReply not_checked = { 451, "4.7.1",
+    "Filters are not available, try again" };
+
+/* A last line of a refusal that leaves room for the id: the reply's writer
+ * cuts lines. */
+#define LAST_LINE_MAX (WN_REPLY_LINE_TEXT_MAX - WN_ID_TEXT_LEN - 3)
+
+/* Where the last line begins of those that will be written. */
+static size_t
+last_line(WnSpan text)
+{
+    size_t begin = 0;
+
+    for (int n = 1; n < WN_REPLY_LINES_MAX; n++) {
+        WnSpan rest = wn_span_slice(text, begin, text.len);
+        const char *lf = memchr(rest.ptr, '\n', rest.len);
+
+        if (lf == NULL)
+            break;
+        begin += (size_t)(lf - rest.ptr) + 1;
+    }
+    return begin;
+}
+
+const char *
+wn_visit_text(const WnVisit *visit, WnSpan text, WnArena *arena)
+{
+    WnTransaction *transaction = wn_session_transaction(visit->session);
+    char id[WN_ID_TEXT_LEN + 1];
+    size_t begin, end;
+    const char *lf;
+
+    if (transaction == NULL)
+        return wn_arena_copy(arena, text).ptr;
+    text = wn_span_trim(text);
+    begin = last_line(text);
+    end = MIN(text.len, begin + LAST_LINE_MAX);
+    lf = memchr(text.ptr + begin, '\n', end - begin);
+    if (lf != NULL)
+        end = (size_t)(lf - text.ptr);
+    wn_id_format(&transaction->id, id);
+    return wn_arena_printf(arena, "%.*s [%s]", (int)end, text.ptr, id);
+}
+
+WnReply
+wn_visit_refusal(const WnVisit *visit, const WnScopeDecision *decision,
+    WnArena *arena)
+{
+    bool reject = decision->decided == WN_DECIDED_REJECT;
+    WnSpan enhanced = decision->enhanced;
+    WnSpan text = decision->text;
+    uint16_t code = decision->code;
+    bool fits = reject ? code >= 500 && code <= 559 : code / 100 == 4;
+
+    if (!fits) {
+        code = reject ? 550 : 451;
+        enhanced = WN_SPAN_EMPTY;
+    }
+    if (wn_reply_enhanced_len(enhanced, code) != enhanced.len
+        || enhanced.len == 0)
+        enhanced = reject ? WN_SPAN("5.7.1") : WN_SPAN("4.7.1");
+    if (text.len == 0)
+        text = reject ? WN_SPAN("Message refused") : WN_SPAN("Try again later");
+    return (WnReply){ code, wn_arena_copy(arena, enhanced).ptr,
+        wn_visit_text(visit, text, arena) };
+}
+
+/* The domain in lower case without a trailing dot; false if it is too long to
+ * be one of ours. */
+static bool
+fold_domain(WnSpan domain, char out[WN_DOMAIN_MAX + 1])
+{
+    if (domain.len > 0 && domain.ptr[domain.len - 1] == '.')
+        domain.len--;
+    if (domain.len == 0 || domain.len > WN_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < domain.len; i++)
+        out[i] = g_ascii_tolower(domain.ptr[i]);
+    out[domain.len] = '\0';
+    return true;
+}
+
+static bool
+mailbox_exists(const WnVisit *visit, const WnDomain *domain,
+    const WnSessionRecipient *recipient, bool *out_filtered)
+{
+    char local[WN_LOCAL_PART_MAX + 1];
+    size_t len = wn_local_part_unquote(recipient->path.local, local,
+        sizeof local);
+
+    for (size_t i = 0; i < len; i++)
+        local[i] = g_ascii_tolower(local[i]);
+    return wn_snapshot_mailbox(visit->snapshot, domain, wn_span(local, len),
+        out_filtered);
+}
+
+/* Is the recipient one of ours?  NULL with its domain and class; else why
+ * not. */
+static const WnReply *
+find_destination(const WnVisit *visit, const WnSessionRecipient *recipient,
+    WnDomain *out_domain, WnClass *out_class)
+{
+    char name[WN_DOMAIN_MAX + 1];
+    bool filtered;
+
+    if (visit->snapshot == NULL)
+        return &no_settings;
+    if (recipient->path.bare)
+        return &no_mailbox;
+    if (!fold_domain(recipient->path.domain, name)
+        || !wn_snapshot_domain(visit->snapshot, wn_span_str(name), out_domain))
+        return &relaying;
+    if (!mailbox_exists(visit, out_domain, recipient, &filtered))
+        return &no_mailbox;
+    if (!wn_snapshot_class(visit->snapshot, filtered ? out_domain->class_id : 0,
+            out_class))
+        return &broken_settings;
+    return NULL;
+}
+
+static WnVisitScope
+describe_scope(const WnVisit *visit, const WnDomain *domain,
+    const WnClass *class_)
+{
+    int64_t limit = visit->receiver->config->max_message_size;
+    WnVisitScope scope = { .class_id = class_->id,
+        .has_chain = class_->n_links > 0,
+        .may_refuse = class_->may_refuse,
+        .domain = domain->name };
+
+    if (domain->max_message_size > 0)
+        limit = MIN(limit, domain->max_message_size);
+    scope.max_message_size = limit;
+    for (uint32_t i = 0; i < class_->n_links; i++) {
+        WnLink link = wn_snapshot_link(visit->snapshot, class_, i);
+
+        if (link.on_error != WN_ON_ERROR_TEMPFAIL)
+            continue;
+        scope.tempfail_on_error = true;
+        scope.early_tempfail_on_error |= link.early;
+    }
+    return scope;
+}
+
+/*
+ * The 452 rule.  Two scopes may share a transaction if the one answer to DATA
+ * can be right for both: they are of one class, or neither ever refuses; and
+ * the message is not too large for one of them only.  A client that has told
+ * the size was heard at RCPT; if it sends more than that, all may refuse.
+ */
+static bool
+may_disagree(const WnVisit *visit, const WnVisitScope *a, const WnVisitScope *b)
+{
+    uint64_t declared = wn_session_transaction(visit->session)->declared_size;
+
+    if (a->max_message_size != b->max_message_size && declared == 0)
+        return true;
+    return a->class_id != b->class_id && (a->may_refuse || b->may_refuse);
+}
+
+/* The index of the recipient's scope, made if need be; -1: it needs its own
+ * transaction. */
+static int
+join_scope(WnVisit *visit, const WnVisitScope *wanted)
+{
+    bool prdr = wn_session_transaction(visit->session)->prdr;
+
+    for (guint i = 0; i < visit->scopes->len; i++) {
+        const WnVisitScope *other = wn_visit_scope(visit, i);
+
+        if (other->class_id == wanted->class_id
+            && other->max_message_size == wanted->max_message_size)
+            return (int)i;
+        if (!prdr && may_disagree(visit, other, wanted))
+            return -1;
+    }
+    if (visit->scopes->len == WN_REQUEST_SCOPES_MAX)
+        return -1;
+    g_array_append_vals(visit->scopes, wanted, 1);
+    return (int)visit->scopes->len - 1;
+}
+
+/* Recipients are asked about one at a time, so a scope that was made for one
+ * that is refused is the last. */
+static void
+leave_scope(WnVisit *visit)
+{
+    guint n = visit->scopes->len;
+
+    if (n > 0 && wn_visit_scope(visit, n - 1)->n_recipients == 0)
+        g_array_set_size(visit->scopes, n - 1);
+}
+
+static size_t
+request_bytes(const WnSessionRecipient *recipient)
+{
+    return WN_REQUEST_RECIPIENT_OVERHEAD + recipient->path.text.len;
+}
+
+static void
+accept_recipient(WnVisit *visit, const WnSessionRecipient *recipient)
+{
+    wn_visit_scope(visit, wn_visit_scope_of(recipient))->n_recipients++;
+    visit->recipient_bytes += request_bytes(recipient);
+}
+
+/* Everything that refuses a recipient goes through here.  The text stays until
+ * the next one. */
+static void
+refuse(WnVisit *visit, const WnSessionRecipient *recipient,
+    const WnScopeDecision *decision, WnReply *reply)
+{
+    g_free(visit->said);
+    reply->text = visit->said = g_strdup(reply->text);
+    wn_metric_add(visit->receiver->metrics.rejected_rcpt, 1);
+    wn_log_rejected_rcpt(visit, recipient, decision, reply);
+    leave_scope(visit);
+}
+
+static WnAnswerWhen
+refuse_now(WnVisit *visit, const WnSessionRecipient *recipient,
+    const WnReply *why, WnReply *out_reply)
+{
+    g_autoptr(WnArena) arena = wn_arena_new(0);
+
+    *out_reply = *why;
+    out_reply->text = wn_visit_text(visit, wn_span_str(why->text), arena);
+    refuse(visit, recipient, NULL, out_reply);
+    return WN_ANSWER_NOW;
+}
+
+static void
+on_early(void *user, const WnResponse *response, const char *reason)
+{
+    WnVisit *visit = user;
+    WnSessionRecipient *recipient = g_steal_pointer(&visit->asking);
+    const WnVisitScope *scope = wn_visit_scope(visit,
+        wn_visit_scope_of(recipient));
+    g_autoptr(WnArena) arena = wn_arena_new(0);
+    const WnScopeDecision *decision = NULL;
+    WnReply reply = recipient_ok;
+
+    (void)reason; /* the filter client has logged it */
+    visit->ticket = NULL;
+    if (response != NULL && response->n_decisions == 1)
+        decision = &response->decisions[0];
+    if (decision == NULL && scope->early_tempfail_on_error) {
+        reply = not_checked;
+        reply.text = wn_visit_text(visit, wn_span_str(reply.text), arena);
+    }
+    if (decision != NULL
+        && (decision->decided == WN_DECIDED_REJECT
+            || decision->decided == WN_DECIDED_TEMPFAIL))
+        reply = wn_visit_refusal(visit, decision, arena);
+    if (reply.code == 250)
+        accept_recipient(visit, recipient);
+    else
+        refuse(visit, recipient, decision, &reply);
+    wn_session_answer(visit->session, &reply, 1);
+}
+
+static void
+ask_early(WnVisit *visit, WnSessionRecipient *recipient, uint32_t class_id)
+{
+    WnRequestScope scope = { class_id };
+    WnRequestRecipient asked = { recipient->path.text, 0 };
+    WnRequest request;
+
+    wn_visit_fill_request(visit, WN_REQUEST_RCPT, &request);
+    request.n_scopes = 1;
+    request.scopes = &scope;
+    request.n_recipients = 1;
+    request.recipients = &asked;
+    visit->asking = recipient;
+    visit->ticket = wn_filter_ask(visit->receiver->filters, &request, -1,
+        on_early, visit);
+}
+
+WnAnswerWhen
+wn_visit_rcpt(WnVisit *visit, WnSessionRecipient *recipient, WnReply *out_reply)
+{
+    uint64_t declared = wn_session_transaction(visit->session)->declared_size;
+    const WnReply *refusal;
+    WnDomain domain;
+    WnClass class_;
+    WnVisitScope scope;
+    int index;
+
+    refusal = find_destination(visit, recipient, &domain, &class_);
+    if (refusal != NULL)
+        return refuse_now(visit, recipient, refusal, out_reply);
+    scope = describe_scope(visit, &domain, &class_);
+    if (declared > (uint64_t)scope.max_message_size)
+        return refuse_now(visit, recipient, &too_large, out_reply);
+    if (visit->recipient_bytes + request_bytes(recipient)
+        > WN_REQUEST_RECIPIENT_BYTES_MAX)
+        return refuse_now(visit, recipient, &too_many, out_reply);
+    index = join_scope(visit, &scope);
+    if (index < 0) {
+        wn_metric_add(visit->receiver->metrics.split, 1);
+        *out_reply = alone;
+        wn_log_rejected_rcpt(visit, recipient, NULL, out_reply);
+        return WN_ANSWER_NOW;
+    }
+    recipient->handler_data = GUINT_TO_POINTER((guint)index);
+    if (class_.has_early) {
+        ask_early(visit, recipient, class_.id);
+        return WN_ANSWER_LATER;
+    }
+    accept_recipient(visit, recipient);
+    *out_reply = recipient_ok;
+    return WN_ANSWER_NOW;
+}
