@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What destinations.c (all of them, their handler and their shares) and
+ * destination.c (one, its line and its couriers) know together.
+ */
+
+#include "core/queue/courier.h"
+#include "core/queue/destination.h"
+#include "core/queue/servers.h"
+
+struct WnDestinations {
+    WnDestinationsConfig config;
+    WnTimeouts timeouts;
+    const WnDestinationHandler *handler;
+    void *user;
+    GHashTable *by_key; /* route key -> WnDestination */
+    GQueue idle;        /* WnCourier by idle_link, longest idle first */
+    GQueue blocked;     /* WnDestination that want a connection and must wait */
+    WnCall unblock;
+    SSL_CTX *tls_context; /* made when first needed */
+    uint32_t turn;
+    unsigned n_couriers;
+    unsigned n_sending;
+    bool draining;
+    bool dane_told;
+};
+
+struct WnDestination {
+    WnDestinations *all;
+    WnRoute *route;
+    WnServers *servers;
+    const WnEgressConfig *egress; /* NULL: any source */
+    bool no_egress;               /* the route's pool is not configured */
+    unsigned next_source;
+    WnParcelLine line;
+    WnParcelLine waiting;
+    GQueue couriers; /* WnCourier by link */
+    unsigned n_idle;
+    unsigned n_connecting;
+    double limit; /* of couriers */
+    bool proven;  /* a server has greeted since the last total failure */
+    bool blocked;
+    bool refusing; /* the line is being given back */
+    bool releasing;
+    WnCall step; /* refuses or releases some */
+    WnTimer probe;
+    int64_t probe_backoff_ms;
+    int64_t used_ms;
+
+    /* Why no server could be reached, for those who were not tried. */
+    WnSentKind failure_kind;
+    uint16_t failure_code;
+    char failure_enhanced[12];
+    char *failure_text;
+    char failure_command[16];
+    char failure_server[128];
+};
+
+WnDestination *wn_destination_new(WnDestinations *all, WnRoute *take_route);
+void wn_destination_free(WnDestination *self);
+
+/* Gives ready parcels to idle couriers, and opens what connections are due. */
+void wn_destination_pump(WnDestination *self);
+
+/* May a destination open another connection?  If not it is told later. */
+bool wn_destinations_admit(WnDestinations *self, WnDestination *destination);
+
+/* A connection of one of them is gone. */
+void wn_destinations_gone(WnDestinations *self);
+
+/* How to talk to the endpoint under the route's policy.  Borrows its name. */
+WnClientConfig wn_destination_client_config(WnDestination *self,
+    const WnEndpoint *endpoint);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/queue/destination_private.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/event/tls.h"
+
+/* A destination nobody used for so long is forgotten. */
+#define KEEP_MS (10 * 60 * 1000)
+
+/* Of all connections, the share that destinations may have which are known to
+ * fail, and which have not worked yet. */
+#define FAILING_SHARE (WN_DESTINATIONS_MAX * 4 / 10)
+#define UNPROVEN_SHARE (WN_DESTINATIONS_MAX * 7 / 10)
+
+static void
+on_unblock(void *user)
+{
+    WnDestinations *self = user;
+    unsigned n = self->blocked.length;
+
+    while (n-- > 0 && self->n_couriers < WN_DESTINATIONS_MAX) {
+        WnDestination *destination = g_queue_pop_head(&self->blocked);
+
+        destination->blocked = false;
+        wn_destination_pump(destination);
+    }
+}
+
+static unsigned
+share(const WnDestination *destination)
+{
+    if (destination->proven)
+        return WN_DESTINATIONS_MAX;
+    return destination->failure_text != NULL ? FAILING_SHARE : UNPROVEN_SHARE;
+}
+
+bool
+wn_destinations_admit(WnDestinations *self, WnDestination *destination)
+{
+    if (self->n_couriers < share(destination))
+        return true;
+    if (destination->proven && self->idle.length > 0) {
+        WnCourier *idle = g_queue_peek_head(&self->idle);
+
+        /* Its timer closes it as soon as this call is over. */
+        wn_timer_set(&idle->idle, 0);
+    }
+    if (!destination->blocked) {
+        destination->blocked = true;
+        g_queue_push_tail(&self->blocked, destination);
+    }
+    return false;
+}
+
+void
+wn_destinations_gone(WnDestinations *self)
+{
+    self->n_couriers--;
+    if (!g_queue_is_empty(&self->blocked))
+        wn_call_soon(&self->unblock);
+}
+
+static SSL_CTX *
+tls_context(WnDestinations *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (self->tls_context == NULL)
+        self->tls_context = wn_tls_client_context(NULL, &error);
+    if (self->tls_context == NULL)
+        wn_remark(WN_LEVEL_ERROR, "no TLS: %s", error->message);
+    return self->tls_context;
+}
+
+static WnClientTls
+client_tls(WnDestination *self, const WnEndpoint *endpoint)
+{
+    switch (self->route->tls) {
+    case WN_TLS_POLICY_NONE:
+        return WN_CLIENT_TLS_NONE;
+    case WN_TLS_POLICY_MAY:
+        if (endpoint->clear_until_ms > wn_clock_mono_ms()
+            || tls_context(self->all) == NULL)
+            return WN_CLIENT_TLS_NONE;
+        return WN_CLIENT_TLS_MAY;
+    case WN_TLS_POLICY_DANE:
+        if (!self->all->dane_told)
+            wn_remark(WN_LEVEL_WARNING,
+                "tls = dane: TLSA records are not looked up, TLS is required");
+        self->all->dane_told = true;
+        return WN_CLIENT_TLS_REQUIRE;
+    case WN_TLS_POLICY_REQUIRE:
+    case WN_TLS_POLICY_VERIFY:
+        break;
+    }
+    return WN_CLIENT_TLS_REQUIRE;
+}
+
+/* The next address of the pool that can talk to this one. */
+static const WnNetaddr *
+next_source(WnDestination *self, const WnNetaddr *to)
+{
+    const GArray *addresses = self->egress->addresses;
+
+    for (guint i = 0; i < addresses->len; i++) {
+        const WnNetaddr *source = &g_array_index(addresses, WnNetaddr,
+            self->next_source++ % addresses->len);
+
+        if (source->len == to->len)
+            return source;
+    }
+    return NULL;
+}
+
+WnClientConfig
+wn_destination_client_config(WnDestination *self, const WnEndpoint *endpoint)
+{
+    const WnDestinationsConfig *config = &self->all->config;
+    const char *host = wn_endpoint_host(endpoint);
+    WnNetaddr literal;
+    WnClientConfig client = { .hostname = config->config->hostname,
+        .server = endpoint->address,
+        .tls = client_tls(self, endpoint),
+        .tls_verify = self->route->tls == WN_TLS_POLICY_VERIFY,
+        .connect_timeout_ms = self->all->timeouts.connect_ms,
+        .reply_timeout_ms = self->all->timeouts.reply_ms,
+        .dot_timeout_ms = self->all->timeouts.dot_ms };
+
+    if (client.tls != WN_CLIENT_TLS_NONE)
+        client.tls_context = tls_context(self->all);
+    if (client.tls_verify || !wn_netaddr_parse(wn_span_str(host), &literal))
+        client.tls_name = host;
+    if (self->egress != NULL)
+        client.source = next_source(self, &endpoint->address);
+    return client;
+}
+
+WnDestination *
+wn_destinations_get(WnDestinations *self, WnRoute *take_route)
+{
+    WnDestination *found = g_hash_table_lookup(self->by_key, take_route->key);
+
+    if (found == NULL) {
+        found = wn_destination_new(self, take_route);
+        g_hash_table_insert(self->by_key, found->route->key, found);
+    } else {
+        wn_route_free(take_route);
+    }
+    found->used_ms = wn_clock_mono_ms();
+    return found;
+}
+
+void
+wn_destinations_set_timeouts(WnDestinations *self, const WnTimeouts *timeouts)
+{
+    if (timeouts->connect_ms > 0)
+        self->timeouts.connect_ms = timeouts->connect_ms;
+    if (timeouts->reply_ms > 0)
+        self->timeouts.reply_ms = timeouts->reply_ms;
+    if (timeouts->dot_ms > 0)
+        self->timeouts.dot_ms = timeouts->dot_ms;
+}
+
+void
+wn_destinations_set_turn(WnDestinations *self, uint32_t turn)
+{
+    self->turn = turn;
+}
+
+void
+wn_destinations_drain(WnDestinations *self)
+{
+    self->draining = true;
+}
+
+unsigned
+wn_destinations_n_sending(const WnDestinations *self)
+{
+    return self->n_sending;
+}
+
+void
+wn_destinations_sweep(WnDestinations *self)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, self->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        WnDestination *destination = value;
+
+        if (destination->line.n > 0 || destination->waiting.n > 0
+            || destination->couriers.length > 0)
+            destination->used_ms = now_ms;
+        else if (now_ms - destination->used_ms >= KEEP_MS)
+            g_hash_table_iter_remove(&iter);
+    }
+}
+
+WnDestinations *
+wn_destinations_new(const WnDestinationsConfig *config,
+    const WnDestinationHandler *handler, void *user)
+{
+    WnDestinations *self = g_new0(WnDestinations, 1);
+
+    self->config = *config;
+    self->timeouts = (WnTimeouts){ 30000, 300000, 600000 };
+    self->handler = handler;
+    self->user = user;
+    self->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+        (GDestroyNotify)wn_destination_free);
+    g_queue_init(&self->idle);
+    g_queue_init(&self->blocked);
+    wn_call_init(&self->unblock, config->loop, on_unblock, self);
+    return self;
+}
+
+void
+wn_destinations_free(WnDestinations *self)
+{
+    if (self == NULL)
+        return;
+    g_hash_table_unref(self->by_key);
+    g_queue_clear(&self->blocked);
+    wn_call_unset(&self->unblock);
+    g_clear_pointer(&self->tls_context, SSL_CTX_free);
+    g_free(self);
+}

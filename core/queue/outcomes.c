@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/queue/queue_private.h"
+
+/*
+ * What becomes of an attempt.  The results of all targets are noted first
+ * (take_result), then the parcel is taken apart by them (take_apart):
+ *
+ *    SETTLED   gone
+ *    AGAIN     to the front of a line, at once
+ *    DEFERRED  waits for its next time
+ *    FAILED    a DSN, then settled; held if it was forwarded
+ *    EXPIRED   the same, for being too old
+ */
+
+/* "550 5.1.1 text" or "connect: text" (transfer full). */
+static char *
+describe(const WnSent *sent)
+{
+    GString *out = g_string_new(NULL);
+
+    if (sent->code != 0)
+        g_string_append_printf(out, "%u ", sent->code);
+    else
+        g_string_append_printf(out, "%s: ", sent->command);
+    if (sent->code != 0 && *sent->enhanced != '\0')
+        g_string_append_printf(out, "%s ", sent->enhanced);
+    for (const char *c = sent->text; c != NULL && *c != '\0'; c++)
+        g_string_append_c(out, *c == '\n' ? ' ' : *c);
+    return g_string_free(out, FALSE);
+}
+
+void
+wn_queue_event(WnEvent *event, WnLevel level, const char *name,
+    const WnParcel *parcel, WnSpan address)
+{
+    wn_event_begin(event, level, name);
+    wn_event_id(event, &parcel->message->id);
+    wn_event_span(event, "recipient", address);
+    wn_event_str(event, "domain", parcel->domain);
+}
+
+static WnSpan
+address_of(const WnEnvelope *envelope, const WnParcel *parcel, uint32_t i)
+{
+    return g_array_index(envelope->recipients, WnEnvelopeRecipient,
+        parcel->recipients[i].index)
+        .address;
+}
+
+static void
+log_attempt(const char *name, const WnParcel *parcel, uint32_t recipient,
+    const WnAttempt *attempt, int64_t next_attempt)
+{
+    const WnEnvelope *envelope = attempt->envelope;
+    const WnEnvelopeScope *scope = &g_array_index(envelope->scopes,
+        WnEnvelopeScope, parcel->scope);
+    g_autofree char *reply = describe(&attempt->sent);
+    WnEvent event;
+
+    wn_queue_event(&event, WN_LEVEL_INFO, name, parcel,
+        address_of(envelope, parcel, recipient));
+    if (parcel->redirected)
+        wn_event_span(&event, "forward_to", scope->redirect);
+    wn_event_str(&event, "server", attempt->server);
+    wn_event_str(&event, "reply", reply);
+    wn_event_int(&event, "attempts", parcel->attempts + 1);
+    wn_event_int(&event, "ms", attempt->us / 1000);
+    wn_event_int(&event, "delay_ms",
+        MAX(0, wn_clock_unix_ms() - parcel->message->arrived_ms));
+    if (attempt->sent.in_doubt)
+        wn_event_bool(&event, "in_doubt", true);
+    if (next_attempt != 0)
+        wn_event_int(&event, "next_attempt", next_attempt);
+    wn_event_end(&event);
+}
+
+void
+wn_queue_settle(const WnParcel *parcel, uint32_t recipient, WnOutcomeKind kind)
+{
+    const WnParcelRecipient *to = &parcel->recipients[recipient];
+    WnOutcome outcome = { .kind = kind,
+        .recipient = to->index,
+        .attempts = parcel->attempts,
+        .at = wn_clock_unix(),
+        .reply = wn_span_str(to->reply) };
+
+    if (kind == WN_OUTCOME_DEFERRED)
+        outcome.next_attempt = outcome.at
+                               + MAX(0,
+                                     parcel->due_ms - wn_clock_mono_ms() + 999)
+                                     / 1000;
+    wn_spool_settle(&parcel->message->record, &outcome);
+}
+
+static int64_t
+lifetime_ms(const WnQueue *self, const WnParcel *parcel)
+{
+    WnDomain domain;
+
+    if (wn_queue_domain(self, parcel, &domain) && domain.queue_lifetime_ms > 0)
+        return domain.queue_lifetime_ms;
+    return self->config->lifetime_ms;
+}
+
+static int64_t
+delay_notice_ms(const WnQueue *self, const WnParcel *parcel)
+{
+    WnDomain domain;
+
+    if (wn_queue_domain(self, parcel, &domain) && domain.delay_notice_ms > 0)
+        return domain.delay_notice_ms;
+    return self->config->delay_notice_ms;
+}
+
+/* A clock that was set back does not make a message younger than new. */
+static int64_t
+age_ms(const WnParcel *parcel)
+{
+    return MAX(0, wn_clock_unix_ms() - parcel->message->arrived_ms);
+}
+
+int64_t
+wn_queue_expires(const WnQueue *self, const WnParcel *parcel)
+{
+    return (parcel->message->arrived_ms + lifetime_ms(self, parcel)) / 1000;
+}
+
+/* From now to the next attempt; the last one is made when the message
+ * expires. */
+static int64_t
+next_wait_ms(const WnQueue *self, const WnParcel *parcel)
+{
+    const GArray *retry = self->config->retry_ms;
+    guint step = MIN(parcel->attempts, retry->len - 1);
+    int64_t left_ms = lifetime_ms(self, parcel) - age_ms(parcel);
+
+    return MIN(g_array_index(retry, int64_t, step), MAX(left_ms, 0));
+}
+
+void
+wn_queue_wait(WnQueue *self, WnParcel *parcel, int64_t due_ms)
+{
+    wn_queue_take_out(self, parcel);
+    parcel->state = WN_PARCEL_WAITING;
+    wn_schedule_add(self->schedule, parcel, due_ms);
+}
+
+void
+wn_queue_hold_noted(WnQueue *self, WnParcel *parcel)
+{
+    wn_queue_hold(self, parcel);
+    for (uint32_t i = 0; i < parcel->n_recipients; i++)
+        wn_queue_settle(parcel, i, WN_OUTCOME_HELD);
+}
+
+static void
+take_delivery(WnQueue *self, WnParcel *parcel, uint32_t recipient,
+    const WnAttempt *attempt)
+{
+    const WnEnvelopeRecipient *to = &g_array_index(attempt->envelope
+                                                       ->recipients,
+        WnEnvelopeRecipient, parcel->recipients[recipient].index);
+
+    parcel->recipients[recipient].result = WN_RESULT_SETTLED;
+    log_attempt("delivered", parcel, recipient, attempt, 0);
+    wn_metric_add(self->delivered, 1);
+    wn_metric_observe_us(self->seconds, age_ms(parcel) * 1000);
+    if (!(attempt->offers & WN_OFFERS_DSN) && !parcel->redirected
+        && wn_dsn_wanted(attempt->envelope, to, WN_DSN_RELAYED))
+        wn_queue_report_relayed(self, parcel, recipient);
+    wn_queue_settle(parcel, recipient, WN_OUTCOME_DELIVERED);
+}
+
+static void
+take_deferral(WnQueue *self, WnParcel *parcel, uint32_t recipient,
+    const WnAttempt *attempt)
+{
+    WnParcelRecipient *to = &parcel->recipients[recipient];
+    int64_t wait_ms = next_wait_ms(self, parcel);
+
+    if (wait_ms == 0) {
+        to->result = WN_RESULT_EXPIRED;
+        return;
+    }
+    to->result = WN_RESULT_DEFERRED;
+    log_attempt("deferred", parcel, recipient, attempt,
+        (wn_clock_unix_ms() + wait_ms) / 1000);
+    wn_metric_add(self->deferred, 1);
+}
+
+static void
+take_result(WnQueue *self, WnParcel *parcel, uint32_t recipient,
+    const WnAttempt *attempt)
+{
+    WnParcelRecipient *to = &parcel->recipients[recipient];
+    g_autofree char *reply = NULL;
+
+    if (attempt->sent.kind == WN_SENT_OK) {
+        take_delivery(self, parcel, recipient, attempt);
+        return;
+    }
+    if (attempt->again || attempt->sent.crowded) {
+        to->result = WN_RESULT_AGAIN;
+        return;
+    }
+    reply = describe(&attempt->sent);
+    wn_parcel_set_reply(parcel, recipient, reply);
+    if (attempt->sent.kind == WN_SENT_PERMANENT)
+        to->result = WN_RESULT_FAILED;
+    else
+        take_deferral(self, parcel, recipient, attempt);
+}
+
+static void
+on_sent(void *user, WnParcel *parcel, uint32_t target, const WnAttempt *attempt)
+{
+    uint32_t seen = 0;
+
+    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
+        seen += i > 0
+                && parcel->recipients[i].target
+                       != parcel->recipients[i - 1].target;
+        if (seen == target)
+            take_result(user, parcel, i, attempt);
+    }
+}
+
+/* A forwarded copy is no business of the sender's, and must not be lost. */
+static void
+hold_forwarded(WnQueue *self, WnParcel *parcel, const char *name)
+{
+    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
+        WnEvent event;
+
+        wn_event_begin(&event, WN_LEVEL_ERROR, name);
+        wn_event_id(&event, &parcel->message->id);
+        wn_event_str(&event, "domain", parcel->domain);
+        wn_event_int(&event, "recipient_index", parcel->recipients[i].index);
+        wn_event_str(&event, "reply", parcel->recipients[i].reply);
+        wn_event_int(&event, "attempts", parcel->attempts);
+        wn_event_str(&event, "dsn", "none");
+        wn_event_str(&event, "held", "the forward address refused it");
+        wn_event_end(&event);
+    }
+    wn_queue_hold_noted(self, parcel);
+}
+
+static void
+take_failure(WnQueue *self, WnParcel *parcel, WnOutcomeKind kind)
+{
+    parcel->attempts++;
+    if (parcel->redirected)
+        hold_forwarded(self, parcel,
+            kind == WN_OUTCOME_EXPIRED ? "expired" : "bounced");
+    else
+        wn_queue_report_failure(self, parcel, kind);
+}
+
+static void
+defer(WnQueue *self, WnParcel *parcel, WnDestination *unreachable)
+{
+    int64_t due_ms = wn_clock_mono_ms() + next_wait_ms(self, parcel);
+
+    parcel->attempts++;
+    parcel->avoid = -1;
+    parcel->n_lost = 0;
+    wn_queue_wait(self, parcel, due_ms);
+    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
+        parcel->recipients[i].result = WN_RESULT_NONE;
+        wn_queue_settle(parcel, i, WN_OUTCOME_DEFERRED);
+    }
+    if (unreachable != NULL)
+        wn_destination_add_waiting(unreachable, parcel);
+    if (!parcel->delay_noted && !parcel->redirected
+        && age_ms(parcel) >= delay_notice_ms(self, parcel))
+        wn_queue_report_delay(self, parcel);
+}
+
+static void
+try_again(WnQueue *self, WnParcel *parcel)
+{
+    for (uint32_t i = 0; i < parcel->n_recipients; i++)
+        parcel->recipients[i].result = WN_RESULT_NONE;
+    wn_queue_route(self, parcel, WN_LINE_FRONT);
+}
+
+static void
+take_apart(WnQueue *self, WnParcel *parcel, WnDestination *unreachable)
+{
+    WnParcel *failed;
+    WnParcel *expired;
+    WnParcel *again;
+
+    wn_parcel_drop_settled(parcel);
+    failed = wn_parcel_split(parcel, WN_RESULT_FAILED);
+    expired = wn_parcel_split(parcel, WN_RESULT_EXPIRED);
+    again = wn_parcel_split(parcel, WN_RESULT_AGAIN);
+    if (parcel->n_recipients > 0)
+        defer(self, parcel, unreachable);
+    else
+        wn_queue_free_parcel(self, parcel);
+    if (failed != NULL)
+        take_failure(self, failed, WN_OUTCOME_BOUNCED);
+    if (expired != NULL)
+        take_failure(self, expired, WN_OUTCOME_EXPIRED);
+    if (again != NULL)
+        try_again(self, again);
+}
+
+static void
+on_carried(void *user, WnParcel *parcel)
+{
+    take_apart(user, parcel, NULL);
+}
+
+static void
+on_damaged(void *user, WnParcel *parcel, const GError *error)
+{
+    WnQueue *self = user;
+    WnEvent event;
+
+    wn_event_begin(&event, WN_LEVEL_ERROR, "damaged");
+    wn_event_id(&event, &parcel->message->id);
+    wn_event_str(&event, "domain", parcel->domain);
+    wn_event_str(&event, "error", error->message);
+    wn_event_end(&event);
+    for (uint32_t i = 0; i < parcel->n_recipients; i++)
+        wn_parcel_set_reply(parcel, i, error->message);
+    wn_queue_hold(self, parcel);
+}
+
+/* What stands in the envelope is needed for the log, and nobody has read it. */
+static void
+on_refused(void *user, WnParcel *parcel, const WnAttempt *attempt)
+{
+    WnQueue *self = user;
+    WnDestination *unreachable = attempt->unreachable ? parcel->destination
+                                                      : NULL;
+    g_autoptr(GError) error = NULL;
+    WnSpoolContent content;
+    WnAttempt full = *attempt;
+
+    if (!wn_spool_read(&parcel->message->record, WN_SPOOL_ENVELOPE, &content,
+            &error)) {
+        on_damaged(self, parcel, error);
+    } else {
+        full.envelope = &content.envelope;
+        for (uint32_t i = 0; i < parcel->n_recipients; i++)
+            take_result(self, parcel, i, &full);
+        take_apart(self, parcel, unreachable);
+    }
+    wn_spool_content_clear(&content);
+}
+
+void
+wn_queue_refuse(WnQueue *self, WnParcel *parcel, const WnAttempt *attempt)
+{
+    on_refused(self, parcel, attempt);
+}
+
+static void
+on_release(void *user, WnParcel *parcel)
+{
+    wn_queue_route(user, parcel, WN_LINE_END);
+}
+
+const WnDestinationHandler wn_queue_destination_handler = { .sent = on_sent,
+    .carried = on_carried,
+    .refused = on_refused,
+    .damaged = on_damaged,
+    .release = on_release,
+    .reroute = on_release };

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the queue keeps in memory: a message, and its parcels.  A parcel is what
+ * travels together: recipients of one scope of one message in one domain, at
+ * most WN_PARCEL_TARGETS_MAX different addresses.
+ *
+ *    STALLED    no snapshot yet, or its domain is suspended
+ *    WAITING    for its time, in the schedule
+ *    READY      in its destination's line
+ *    SENDING    a courier has it
+ *    REPORTING  failed for good, its DSN is not durable yet
+ *    HELD       until the operator says otherwise
+ */
+
+#include "core/queue/spool.h"
+
+#define WN_PARCEL_TARGETS_MAX 100
+
+typedef struct WnDestination WnDestination;
+typedef struct WnParcel WnParcel;
+typedef struct WnParcelLine WnParcelLine;
+
+/* A message with something left to do.  Freed with its last parcel. */
+typedef struct WnQueued WnQueued;
+
+typedef struct WnQueuedList {
+    WnQueued *head, *tail;
+    uint64_t n_messages;
+    uint64_t n_bytes;
+} WnQueuedList;
+
+struct WnQueued {
+    WnQueued *previous, *next;
+    WnQueuedList *list;
+    WnSpoolRecord record;
+    WnId id;
+    uint64_t body_len;
+    int64_t arrived_ms; /* Unix */
+    WnParcel *parcels;  /* by sibling */
+    uint32_t n_holds;   /* parcels, reports under way */
+    bool is_dsn;        /* made by us */
+};
+
+/* Holds the record.  Not in any list while nobody holds it. */
+WnQueued *wn_queued_new(WnQueuedList *list, const WnSpoolFound *found);
+void wn_queued_hold(WnQueued *self);
+void wn_queued_drop(WnQueued *self); /* the last one frees it */
+
+typedef enum {
+    WN_PARCEL_STALLED,
+    WN_PARCEL_WAITING,
+    WN_PARCEL_READY,
+    WN_PARCEL_SENDING,
+    WN_PARCEL_REPORTING,
+    WN_PARCEL_HELD
+} WnParcelState;
+
+/* What the attempt under way brought a recipient. */
+typedef enum {
+    WN_RESULT_NONE,
+    WN_RESULT_SETTLED,
+    WN_RESULT_DEFERRED,
+    WN_RESULT_AGAIN, /* at once: it was the company it was in */
+    WN_RESULT_FAILED,
+    WN_RESULT_EXPIRED
+} WnParcelResult;
+
+typedef struct WnParcelRecipient {
+    uint32_t index;  /* in the envelope */
+    uint32_t target; /* those with equal targets share one RCPT: the same
+                      * address twice, or a redirected scope */
+    WnParcelResult result;
+    char *reply; /* interned; NULL */
+} WnParcelRecipient;
+
+struct WnParcel {
+    WnQueued *message;
+    WnParcel *sibling;
+    WnParcel *previous, *next;  /* in line */
+    WnParcelLine *line;         /* NULL: in none */
+    WnDestination *destination; /* READY: whose line; WAITING: who may release
+                                 * it earlier, NULL: nobody */
+    char *domain;               /* interned, lower case: whose route it takes */
+    int64_t due_ms;             /* WAITING: monotonic */
+    uint32_t heap_position;     /* in the schedule, from 1; 0: not there */
+    uint32_t scope;
+    uint32_t attempts;
+    uint32_t route_turn; /* of the queue's routes, when it was routed */
+    uint32_t n_recipients;
+    int16_t avoid;  /* server that has just failed it; -1: none */
+    uint8_t n_lost; /* connections lost with it in this attempt */
+    WnParcelState state;
+    bool redirected;
+    bool delay_noted;
+    WnParcelRecipient recipients[]; /* by target */
+};
+
+/* With room for n recipients; stands among the message's parcels. */
+WnParcel *wn_parcel_new(WnQueued *message, uint32_t n_recipients);
+
+/* Takes it out of its line; it must not be in a schedule.  Drops the
+ * message. */
+void wn_parcel_free(WnParcel *self);
+
+/* Number of different addresses. */
+uint32_t wn_parcel_n_targets(const WnParcel *self);
+
+void wn_parcel_set_reply(WnParcel *self, uint32_t recipient, const char *reply);
+
+/* Drops the recipients whose result is SETTLED. */
+void wn_parcel_drop_settled(WnParcel *self);
+
+/* Moves those with this result to a parcel of their own, like self in
+ * everything; NULL if there are none.  self may be left empty. */
+WnParcel *wn_parcel_split(WnParcel *self, WnParcelResult result);
+
+struct WnParcelLine {
+    WnParcel *head, *tail;
+    uint64_t n;
+};
+
+void wn_parcel_line_push(WnParcelLine *self, WnParcel *parcel);
+void wn_parcel_line_push_front(WnParcelLine *self, WnParcel *parcel);
+void wn_parcel_unline(WnParcel *parcel); /* fine if in none */

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/queue/queue.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/queue/queue_private.h"
+#include "core/queue/sorter.h"
+
+#define SWEEP_MS 60000
+#define STEP_PARCELS 256
+#define DRAIN_LOOK_MS 20
+
+static void
+update_gauges(WnQueue *self)
+{
+    wn_metric_set(self->n_messages, (int64_t)self->messages.n_messages);
+    wn_metric_set(self->n_bytes, (int64_t)self->messages.n_bytes);
+}
+
+void
+wn_queue_free_parcel(WnQueue *self, WnParcel *parcel)
+{
+    wn_queue_take_out(self, parcel);
+    wn_parcel_free(parcel);
+    update_gauges(self);
+}
+
+void
+wn_queue_take_out(WnQueue *self, WnParcel *parcel)
+{
+    wn_schedule_remove(self->schedule, parcel);
+    wn_parcel_unline(parcel);
+    parcel->destination = NULL;
+}
+
+void
+wn_queue_hold(WnQueue *self, WnParcel *parcel)
+{
+    wn_queue_take_out(self, parcel);
+    parcel->state = WN_PARCEL_HELD;
+}
+
+bool
+wn_queue_domain(const WnQueue *self, const WnParcel *parcel,
+    WnDomain *out_domain)
+{
+    return self->snapshot != NULL && parcel->domain != NULL
+           && wn_snapshot_domain(self->snapshot, wn_span_str(parcel->domain),
+               out_domain);
+}
+
+static WnDestination *
+domain_destination(WnQueue *self, const WnDomain *domain)
+{
+    WnDestination **known = &self->by_domain[domain->index];
+
+    if (*known == NULL)
+        *known = wn_destinations_get(self->destinations,
+            wn_route_of_domain(self->snapshot, domain));
+    return *known;
+}
+
+static void
+stall(WnQueue *self, WnParcel *parcel)
+{
+    parcel->state = WN_PARCEL_STALLED;
+    wn_parcel_line_push(&self->stalled, parcel);
+}
+
+static void
+refuse_unknown(WnQueue *self, WnParcel *parcel)
+{
+    WnAttempt attempt = { .sent = { .kind = WN_SENT_TEMPORARY,
+                              .enhanced = "4.3.5",
+                              .text = "the domain has no settings",
+                              .command = "route" },
+        .server = "" };
+
+    wn_queue_refuse(self, parcel, &attempt);
+}
+
+void
+wn_queue_route(WnQueue *self, WnParcel *parcel, WnLinePlace place)
+{
+    WnDomain domain;
+
+    wn_queue_take_out(self, parcel);
+    parcel->route_turn = self->turn;
+    if (self->snapshot == NULL) {
+        stall(self, parcel);
+    } else if (wn_queue_domain(self, parcel, &domain)) {
+        if (domain.status == WN_DOMAIN_SUSPENDED)
+            stall(self, parcel);
+        else
+            wn_destination_add(domain_destination(self, &domain), parcel,
+                place);
+    } else if (parcel->message->is_dsn && parcel->domain != NULL) {
+        WnRoute *route = wn_route_of_mx(parcel->domain, self->mx_port);
+
+        wn_destination_add(wn_destinations_get(self->destinations, route),
+            parcel, place);
+    } else {
+        refuse_unknown(self, parcel);
+    }
+}
+
+static void
+on_due(void *user, WnParcel *parcel)
+{
+    WnQueue *self = user;
+
+    wn_queue_route(self, parcel, WN_LINE_END);
+}
+
+/* A parcel that the spool has found goes where it was when it was noted. */
+static void
+on_sorted(void *user, WnParcel *parcel, const WnSpoolRecipient *oldest)
+{
+    WnQueue *self = user;
+    int64_t wait_ms = (oldest->next_attempt - wn_clock_unix()) * 1000;
+    int64_t longest_ms = g_array_index(self->config->retry_ms, int64_t,
+        self->config->retry_ms->len - 1);
+
+    if (parcel->state == WN_PARCEL_HELD)
+        wn_queue_hold(self, parcel);
+    else if (oldest->next_attempt != 0 && wait_ms > 0)
+        /* A clock that has jumped must not make it wait for ever. */
+        wn_queue_wait(self, parcel,
+            wn_clock_mono_ms() + MIN(wait_ms, longest_ms));
+    else
+        wn_queue_route(self, parcel, WN_LINE_END);
+}
+
+static void
+on_found(void *user, const WnSpoolFound *found)
+{
+    WnQueue *self = user;
+    WnQueued *message = wn_queued_new(&self->messages, found);
+
+    wn_queued_hold(message);
+    wn_sort_into_parcels(message, found, on_sorted, self);
+    wn_queued_drop(message);
+    update_gauges(self);
+}
+
+/* What is stalled again goes to the end with the current turn. */
+static void
+on_recheck(void *user)
+{
+    WnQueue *self = user;
+
+    for (int i = 0; i < STEP_PARCELS; i++) {
+        WnParcel *parcel = self->stalled.head;
+
+        if (parcel == NULL || parcel->route_turn == self->turn)
+            return;
+        wn_queue_route(self, parcel, WN_LINE_END);
+    }
+    wn_call_soon(&self->recheck);
+}
+
+void
+wn_queue_set_snapshot(WnQueue *self, WnSnapshot *snapshot)
+{
+    g_clear_pointer(&self->by_domain, g_free);
+    g_clear_pointer(&self->snapshot, wn_snapshot_unref);
+    self->snapshot = wn_snapshot_ref(snapshot);
+    self->by_domain = g_new0(WnDestination *,
+        MAX(wn_snapshot_n_domains(snapshot), 1));
+    self->turn++;
+    wn_destinations_set_turn(self->destinations, self->turn);
+    wn_call_soon(&self->recheck);
+}
+
+void
+wn_queue_durable(WnQueue *self, const char *segment, uint64_t durable,
+    bool sealed)
+{
+    (void)sealed; /* the seal is a record of its own */
+    wn_spool_durable(self->spool, segment, durable);
+}
+
+static void
+on_own_durable(void *user, const char *segment, uint64_t durable, bool sealed)
+{
+    wn_queue_durable(user, segment, durable, sealed);
+}
+
+static void
+on_sweep(void *user)
+{
+    WnQueue *self = user;
+
+    if (self->snapshot != NULL)
+        memset(self->by_domain, 0,
+            wn_snapshot_n_domains(self->snapshot) * sizeof(WnDestination *));
+    wn_destinations_sweep(self->destinations);
+    wn_timer_set(&self->sweep, SWEEP_MS);
+}
+
+void
+wn_queue_start(WnQueue *self)
+{
+    wn_timer_set(&self->sweep, SWEEP_MS);
+    wn_spool_scan(self->spool);
+}
+
+static void
+drained(WnQueue *self)
+{
+    wn_timer_unset(&self->drain_limit);
+    wn_timer_unset(&self->drain_look);
+    wn_spool_flush(self->spool);
+    self->on_drained(self->drain_user);
+}
+
+static void
+on_drain_look(void *user)
+{
+    WnQueue *self = user;
+
+    if (wn_destinations_n_sending(self->destinations) == 0
+        && self->reports.length == 0 && !wn_spool_is_reading(self->spool))
+        drained(self);
+    else
+        wn_timer_set(&self->drain_look, DRAIN_LOOK_MS);
+}
+
+static void
+on_drain_limit(void *user)
+{
+    drained(user);
+}
+
+void
+wn_queue_drain(WnQueue *self, int64_t wait_ms, WnLoopFn done, void *user)
+{
+    self->draining = true;
+    self->on_drained = done;
+    self->drain_user = user;
+    wn_destinations_drain(self->destinations);
+    wn_spool_scan(self->spool); /* workers that are gone have left segments */
+    wn_timer_set(&self->drain_limit, wait_ms);
+    wn_timer_set(&self->drain_look, 0);
+}
+
+static WnMetric *
+result_counter(const char *result)
+{
+    g_autofree char *labels = g_strdup_printf("result=\"%s\"", result);
+
+    return wn_metrics_counter("winnow_deliveries_total", labels,
+        "Delivery attempts by result");
+}
+
+static void
+find_metrics(WnQueue *self)
+{
+    self->n_messages = wn_metrics_gauge("winnow_queue_messages", NULL,
+        "Messages in the queue");
+    self->n_bytes = wn_metrics_gauge("winnow_queue_bytes", NULL,
+        "Bytes of the messages in the queue");
+    self->delivered = result_counter("delivered");
+    self->deferred = result_counter("deferred");
+    self->bounced = result_counter("bounced");
+    self->expired = result_counter("expired");
+    self->seconds = wn_metrics_histogram("winnow_delivery_seconds", NULL,
+        "Time from arrival to delivery");
+}
+
+void
+wn_queue_tune(WnQueue *self, const WnQueueTuning *tuning)
+{
+    if (tuning->mx_port > 0)
+        self->mx_port = tuning->mx_port;
+    wn_destinations_set_timeouts(self->destinations, &tuning->timeouts);
+}
+
+WnQueue *
+wn_queue_new(WnLoop *loop, const WnConfig *config, WnResolver *resolver,
+    GError **error)
+{
+    WnQueue *self;
+
+    if (!g_file_test(config->spool, G_FILE_TEST_IS_DIR)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+            "%s: no such folder", config->spool);
+        return NULL;
+    }
+    self = g_new0(WnQueue, 1);
+    self->loop = loop;
+    self->config = config;
+    self->resolver = resolver;
+    self->mx_port = 25;
+    g_queue_init(&self->reports);
+    find_metrics(self);
+    self->destinations =
+        wn_destinations_new(&(WnDestinationsConfig){ .loop = loop,
+                                .config = config,
+                                .resolver = resolver },
+            &wn_queue_destination_handler, self);
+    self->schedule = wn_schedule_new(loop, on_due, self);
+    self->spool = wn_spool_new(loop, config->spool, on_found, self);
+    self->journal = wn_journal_new(loop, config->spool, "queue", on_own_durable,
+        self);
+    wn_call_init(&self->recheck, loop, on_recheck, self);
+    wn_timer_init(&self->sweep, loop, on_sweep, self);
+    wn_timer_init(&self->drain_limit, loop, on_drain_limit, self);
+    wn_timer_init(&self->drain_look, loop, on_drain_look, self);
+    update_gauges(self);
+    return self;
+}
+
+static void
+free_messages(WnQueue *self)
+{
+    while (self->messages.head != NULL) {
+        WnQueued *message = self->messages.head;
+
+        wn_queued_hold(message);
+        while (message->parcels != NULL)
+            wn_parcel_free(message->parcels);
+        wn_queued_drop(message);
+    }
+}
+
+void
+wn_queue_free(WnQueue *self)
+{
+    if (self == NULL)
+        return;
+    wn_call_unset(&self->recheck);
+    wn_timer_clear(&self->sweep);
+    wn_timer_clear(&self->drain_limit);
+    wn_timer_clear(&self->drain_look);
+    wn_destinations_free(self->destinations);
+    wn_schedule_free(self->schedule);
+    wn_queue_drop_reports(self);
+    wn_journal_free(self->journal);
+    free_messages(self);
+    wn_spool_free(self->spool);
+    g_free(self->by_domain);
+    g_clear_pointer(&self->snapshot, wn_snapshot_unref);
+    g_free(self);
+}
+
+uint64_t
+wn_queue_n_messages(const WnQueue *self)
+{
+    return self->messages.n_messages;
+}
+
+uint64_t
+wn_queue_n_bytes(const WnQueue *self)
+{
+    return self->messages.n_bytes;
+}

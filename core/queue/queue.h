@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The queue of winnow-queue: takes messages from the spool, finds each
+ * recipient's route in the current snapshot, and sees that it is delivered, or
+ * tried again, or reported to the sender.
+ *
+ *   recipient   waiting (for its time) -> ready (in its destination's line)
+ *               -> sending -> delivered | deferred (waiting) | failed -> DSN
+ *               held: by the operator, or its domain is suspended
+ *
+ * Routing is looked up at every attempt.  A destination that is slow or dead
+ * delays no other.
+ */
+
+#include "core/base/json.h"
+#include "core/conf/config.h"
+#include "core/conf/snapshot.h"
+#include "core/dns/resolver.h"
+#include "core/journal/writer.h"
+#include "core/queue/destination.h"
+
+typedef struct WnQueue WnQueue;
+
+/* Borrows config and resolver.  The journal for DSNs is its own, worker
+ * "queue". */
+WnQueue *wn_queue_new(WnLoop *loop, const WnConfig *config,
+    WnResolver *resolver, GError **error);
+void wn_queue_free(WnQueue *self); /* deliveries under way are abandoned */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnQueue, wn_queue_free)
+
+/* What operators have no setting for; zero means the default.  Before
+ * wn_queue_start(). */
+typedef struct WnQueueTuning {
+    WnTimeouts timeouts;
+    uint16_t mx_port; /* of servers found by MX; 25 */
+} WnQueueTuning;
+void wn_queue_tune(WnQueue *self, const WnQueueTuning *tuning);
+
+/* Starts recovery and delivery. */
+void wn_queue_start(WnQueue *self);
+
+/* From now on routes come from this snapshot (referenced). */
+void wn_queue_set_snapshot(WnQueue *self, WnSnapshot *snapshot);
+
+void wn_queue_durable(WnQueue *self, const char *segment, uint64_t durable,
+    bool sealed);
+
+/* Starts no new delivery and calls done when none is under way, or after
+ * wait_ms. */
+void wn_queue_drain(WnQueue *self, int64_t wait_ms, WnLoopFn done, void *user);
+
+/* For winnowctl: what matches id or domain (NULL: any) or state (NULL: any;
+ * "waiting" "ready" "sending" "held"). */
+typedef struct WnQueueFilter {
+    const WnId *id;
+    const char *domain;
+    const char *state;
+} WnQueueFilter;
+
+/* At most limit messages: as one JSON object per line (DESIGN §10), or as text
+ * for people. */
+typedef enum { WN_QUEUE_JSON, WN_QUEUE_TEXT } WnQueueFormat;
+void wn_queue_list(WnQueue *self, const WnQueueFilter *filter,
+    WnQueueFormat format, unsigned limit, GString *out);
+
+typedef enum {
+    WN_QUEUE_RETRY,
+    WN_QUEUE_HOLD,
+    WN_QUEUE_RELEASE,
+    WN_QUEUE_DELETE,
+    WN_QUEUE_BOUNCE
+} WnQueueCommand;
+
+/* The number of recipients it applied to. */
+unsigned wn_queue_command(WnQueue *self, WnQueueCommand command,
+    const WnQueueFilter *filter);
+
+/* The message as it would be delivered to the first scope, for
+ * "queue show --message"; false: no such id. */
+bool wn_queue_show_message(WnQueue *self, const WnId *id, GString *out);
+
+uint64_t wn_queue_n_messages(const WnQueue *self);
+uint64_t wn_queue_n_bytes(const WnQueue *self);

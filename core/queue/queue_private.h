@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the parts of the queue know together: queue.c (life, routes), outcomes.c
+ * (what becomes of an attempt), reports.c (DSNs on their way to the journal)
+ * and commands.c (the operator's).
+ */
+
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/queue/bounce.h"
+#include "core/queue/destination.h"
+#include "core/queue/queue.h"
+#include "core/queue/schedule.h"
+
+struct WnQueue {
+    WnLoop *loop;
+    const WnConfig *config;
+    WnResolver *resolver;
+    uint16_t mx_port;
+    WnSnapshot *snapshot; /* NULL: none yet */
+    WnSpool *spool;
+    WnJournal *journal;
+    WnDestinations *destinations;
+    WnSchedule *schedule;
+    WnQueuedList messages;
+    WnParcelLine stalled;      /* no snapshot yet, or the domain is suspended */
+    WnParcelLine held;         /* and those being reported */
+    uint64_t n_recheck;        /* of stalled: to be routed again */
+    WnDestination **by_domain; /* by the domain's index in the snapshot */
+    uint32_t turn;             /* of snapshots */
+    WnCall recheck;
+    WnTimer sweep;
+    GQueue reports; /* WnReport on their way to the journal */
+
+    bool draining;
+    WnTimer drain_limit;
+    WnTimer drain_look;
+    WnLoopFn on_drained;
+    void *drain_user;
+
+    WnMetric *n_messages, *n_bytes;
+    WnMetric *delivered, *deferred, *bounced, *expired;
+    WnMetric *seconds;
+};
+
+/* queue.c */
+
+/* Finds the parcel's destination now, and puts it in line there or wherever it
+ * belongs. */
+void wn_queue_route(WnQueue *self, WnParcel *parcel, WnLinePlace place);
+
+/* The parcel's domain in the current snapshot. */
+bool wn_queue_domain(const WnQueue *self, const WnParcel *parcel,
+    WnDomain *out_domain);
+
+/* Takes it out of schedule and lines, whatever its state. */
+void wn_queue_take_out(WnQueue *self, WnParcel *parcel);
+void wn_queue_hold(WnQueue *self, WnParcel *parcel);
+
+/* The message may be gone after that. */
+void wn_queue_free_parcel(WnQueue *self, WnParcel *parcel);
+
+/* outcomes.c */
+
+extern const WnDestinationHandler wn_queue_destination_handler;
+
+/* An attempt that could not even begin. */
+void wn_queue_refuse(WnQueue *self, WnParcel *parcel, const WnAttempt *attempt);
+
+/* Notes an outcome of one recipient of the parcel. */
+void wn_queue_settle(const WnParcel *parcel, uint32_t recipient,
+    WnOutcomeKind kind);
+
+/* Unix time until which the message is tried. */
+int64_t wn_queue_expires(const WnQueue *self, const WnParcel *parcel);
+
+/* Waits until then (monotonic), at least. */
+void wn_queue_wait(WnQueue *self, WnParcel *parcel, int64_t due_ms);
+
+/* Holds a recipient's parcel and notes that. */
+void wn_queue_hold_noted(WnQueue *self, WnParcel *parcel);
+
+/* An event with what every event of a recipient has. */
+void wn_queue_event(WnEvent *event, WnLevel level, const char *name,
+    const WnParcel *parcel, WnSpan address);
+
+/* reports.c */
+
+typedef struct WnReport WnReport;
+
+/* All recipients of the parcel have failed, kind is BOUNCED or EXPIRED: tells
+ * the sender if he wants to know, then settles them. */
+void wn_queue_report_failure(WnQueue *self, WnParcel *parcel,
+    WnOutcomeKind kind);
+
+/* Tells the sender that the parcel is late. */
+void wn_queue_report_delay(WnQueue *self, WnParcel *parcel);
+
+/* The server does not confirm deliveries, and the sender wants to know. */
+void wn_queue_report_relayed(WnQueue *self, WnParcel *parcel,
+    uint32_t recipient);
+
+void wn_queue_drop_reports(WnQueue *self);

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/queue/servers.h"
+
+#include "core/base/clock.h"
+
+#define HOSTS_MAX 20
+#define ADDRESSES_MAX 16 /* of one host */
+#define TTL_MIN_MS 30000
+#define FAILURE_TTL_MS 5000
+
+struct WnServersHost {
+    WnServers *servers;
+    char *name;
+    uint16_t port;
+    uint16_t weight;
+    uint16_t preference;
+    int16_t number;
+    double load;              /* messages sent by weight */
+    WnQuestion *questions[2]; /* AAAA, A */
+    unsigned n_addresses;
+    bool failed; /* an answer was none */
+};
+
+struct WnServers {
+    WnServersConfig config;
+    WnServersFn fn;
+    void *user;
+    WnServersState state;
+    GPtrArray *hosts;     /* WnServersHost in order of preference */
+    GPtrArray *endpoints; /* WnEndpoint */
+    WnQuestion *mx;
+    unsigned n_pending; /* questions */
+    unsigned round;     /* of resolving */
+    int64_t expires_ms;
+    char *problem;
+    WnCall soon; /* tells that all is known without DNS */
+};
+
+static void
+host_free(gpointer data)
+{
+    WnServersHost *host = data;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(host->questions); i++)
+        if (host->questions[i] != NULL)
+            wn_question_cancel(host->questions[i]);
+    g_free(host->name);
+    g_free(host);
+}
+
+static WnServersHost *
+add_host(WnServers *self, const char *name, uint16_t port, uint16_t weight)
+{
+    WnServersHost *host = g_new0(WnServersHost, 1);
+
+    host->servers = self;
+    host->name = g_strdup(name);
+    host->port = port;
+    host->weight = MAX(weight, 1);
+    host->number = (int16_t)self->hosts->len;
+    g_ptr_array_add(self->hosts, host);
+    return host;
+}
+
+static WnEndpoint *
+find_endpoint(WnServers *self, const WnNetaddr *address)
+{
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        if (wn_netaddr_eq(&endpoint->address, address))
+            return endpoint;
+    }
+    return NULL;
+}
+
+static void
+add_address(WnServersHost *host, const WnNetaddr *address)
+{
+    WnServers *self = host->servers;
+    WnNetaddr full = *address;
+    WnEndpoint *endpoint;
+
+    if (host->n_addresses == ADDRESSES_MAX
+        || !(address->len == 4 ? self->config.v4 : self->config.v6))
+        return;
+    full.port = host->port;
+    endpoint = find_endpoint(self, &full);
+    if (endpoint == NULL) {
+        endpoint = g_new0(WnEndpoint, 1);
+        endpoint->address = full;
+        g_ptr_array_add(self->endpoints, endpoint);
+    } else if (endpoint->round == self->round) {
+        return;
+    }
+    endpoint->host = host;
+    endpoint->round = self->round;
+    host->n_addresses++;
+}
+
+/* Endpoints that nobody names are not used any more, and go when nobody uses
+ * them. */
+static void
+drop_stale(WnServers *self)
+{
+    for (guint i = self->endpoints->len; i > 0; i--) {
+        WnEndpoint *endpoint = self->endpoints->pdata[i - 1];
+
+        endpoint->stale = endpoint->round != self->round;
+        if (endpoint->stale && endpoint->n_couriers == 0)
+            g_ptr_array_remove_index(self->endpoints, i - 1);
+    }
+}
+
+static bool
+has_endpoint(const WnServers *self)
+{
+    for (guint i = 0; i < self->endpoints->len; i++)
+        if (!((const WnEndpoint *)self->endpoints->pdata[i])->stale)
+            return true;
+    return false;
+}
+
+static void
+set_problem(WnServers *self, const char *name, const char *what)
+{
+    g_free(self->problem);
+    self->problem = g_strdup_printf("%s: %s", name, what);
+}
+
+static void
+conclude(WnServers *self)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+
+    drop_stale(self);
+    if (has_endpoint(self)) {
+        self->state = WN_SERVERS_KNOWN;
+        self->expires_ms = MAX(self->expires_ms, now_ms + TTL_MIN_MS);
+    } else {
+        self->state = WN_SERVERS_UNKNOWN;
+        self->expires_ms = now_ms + FAILURE_TTL_MS;
+        if (self->problem == NULL)
+            self->problem = g_strdup("no usable server address");
+    }
+    self->fn(self->user);
+}
+
+static void
+give_up(WnServers *self, const char *what)
+{
+    set_problem(self, self->config.route->mx_domain, what);
+    self->state = WN_SERVERS_HOPELESS;
+    self->expires_ms = wn_clock_mono_ms() + TTL_MIN_MS;
+    self->fn(self->user);
+}
+
+static void
+keep_old_addresses(WnServersHost *host)
+{
+    GPtrArray *endpoints = host->servers->endpoints;
+
+    for (guint i = 0; i < endpoints->len; i++) {
+        WnEndpoint *endpoint = endpoints->pdata[i];
+
+        if (endpoint->host == host)
+            endpoint->round = host->servers->round;
+    }
+}
+
+static void
+take_answer(WnServersHost *host, const WnResolution *answer)
+{
+    WnServers *self = host->servers;
+
+    for (uint32_t i = 0; i < answer->n_records; i++)
+        if (answer->records[i].address.len != 0)
+            add_address(host, &answer->records[i].address);
+    if (answer->status == WN_RESOLVED_FAILED) {
+        host->failed = true;
+        set_problem(self, host->name, "DNS lookup failed");
+    } else if (answer->status == WN_RESOLVED_NO_NAME) {
+        set_problem(self, host->name, "no such name");
+    }
+    self->expires_ms = MIN(self->expires_ms, answer->expires_ms);
+    self->n_pending--;
+    if (host->questions[0] == NULL && host->questions[1] == NULL && host->failed
+        && host->n_addresses == 0)
+        keep_old_addresses(host);
+    if (self->n_pending == 0)
+        conclude(self);
+}
+
+static void
+on_aaaa(void *user, const WnResolution *answer)
+{
+    WnServersHost *host = user;
+
+    host->questions[0] = NULL;
+    take_answer(host, answer);
+}
+
+static void
+on_a(void *user, const WnResolution *answer)
+{
+    WnServersHost *host = user;
+
+    host->questions[1] = NULL;
+    take_answer(host, answer);
+}
+
+static void
+ask_host(WnServersHost *host)
+{
+    WnServers *self = host->servers;
+    WnNetaddr address;
+
+    host->n_addresses = 0;
+    host->failed = false;
+    if (wn_netaddr_parse(wn_span_str(host->name), &address)) {
+        add_address(host, &address);
+        return;
+    }
+    if (self->config.resolver == NULL)
+        return;
+    self->n_pending += 2;
+    host->questions[0] = wn_resolver_ask(self->config.resolver, host->name,
+        WN_RR_AAAA, on_aaaa, host);
+    host->questions[1] = wn_resolver_ask(self->config.resolver, host->name,
+        WN_RR_A, on_a, host);
+}
+
+static void
+on_soon(void *user)
+{
+    conclude(user);
+}
+
+static void
+ask_hosts(WnServers *self)
+{
+    for (guint i = 0; i < self->hosts->len; i++)
+        ask_host(self->hosts->pdata[i]);
+    if (self->n_pending == 0)
+        wn_call_soon(&self->soon);
+}
+
+static gint
+compare_preference(gconstpointer a, gconstpointer b)
+{
+    const WnServersHost *one = *(WnServersHost *const *)a;
+    const WnServersHost *other = *(WnServersHost *const *)b;
+
+    if (one->preference != other->preference)
+        return one->preference < other->preference ? -1 : 1;
+    return (one->load > other->load) - (one->load < other->load);
+}
+
+/* Our own name among the MX: it and whatever is not preferred to it would only
+ * bring the message back (RFC 5321 §5.1). */
+static void
+drop_from_ourselves(WnServers *self)
+{
+    for (guint i = 0; i < self->hosts->len; i++) {
+        const WnServersHost *host = self->hosts->pdata[i];
+        guint first = i;
+
+        if (g_ascii_strcasecmp(host->name, self->config.hostname) != 0)
+            continue;
+        while (first > 0
+               && ((WnServersHost *)self->hosts->pdata[first - 1])->preference
+                      == host->preference)
+            first--;
+        g_ptr_array_set_size(self->hosts, (gint)first);
+        return;
+    }
+}
+
+static void
+take_exchanges(WnServers *self, const WnResolution *answer)
+{
+    for (uint32_t i = 0; i < answer->n_records; i++) {
+        const WnRecord *record = &answer->records[i];
+        WnServersHost *host;
+
+        if (record->type != WN_RR_MX || self->hosts->len == HOSTS_MAX
+            || record->text_len == 0 || g_str_equal(record->text, "."))
+            continue;
+        host = add_host(self, record->text, self->config.route->mx_port, 1);
+        host->preference = record->preference;
+        host->load = g_random_double();
+    }
+    g_ptr_array_sort(self->hosts, compare_preference);
+    drop_from_ourselves(self);
+    for (guint i = 0; i < self->hosts->len; i++)
+        ((WnServersHost *)self->hosts->pdata[i])->number = (int16_t)i;
+}
+
+/* Endpoints outlive the hosts of an earlier answer only while in use. */
+static void
+forget_hosts(WnServers *self)
+{
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        endpoint->stale = true;
+        endpoint->host = NULL;
+    }
+    g_ptr_array_set_size(self->hosts, 0);
+}
+
+static void
+keep_all_addresses(WnServers *self)
+{
+    for (guint i = 0; i < self->hosts->len; i++)
+        keep_old_addresses(self->hosts->pdata[i]);
+}
+
+static void
+on_mx(void *user, const WnResolution *answer)
+{
+    WnServers *self = user;
+    const WnRoute *route = self->config.route;
+
+    self->mx = NULL;
+    if (answer->status == WN_RESOLVED_NO_NAME) {
+        give_up(self, "no such domain");
+        return;
+    }
+    if (answer->status == WN_RESOLVED_FAILED) {
+        set_problem(self, route->mx_domain, "DNS lookup of MX failed");
+        keep_all_addresses(self);
+        conclude(self);
+        return;
+    }
+    forget_hosts(self);
+    self->expires_ms = MIN(self->expires_ms, answer->expires_ms);
+    if (answer->status == WN_RESOLVED_FOUND)
+        take_exchanges(self, answer);
+    else
+        add_host(self, route->mx_domain, route->mx_port, 1);
+    if (self->hosts->len > 0)
+        ask_hosts(self);
+    else
+        give_up(self, "accepts no mail (RFC 7505), or its MX is this host");
+}
+
+static bool
+ask_mx(WnServers *self)
+{
+    const char *domain = self->config.route->mx_domain;
+    size_t len = strlen(domain);
+    WnNetaddr address;
+
+    /* An address literal has no MX. */
+    if (domain[0] == '[' && domain[len - 1] == ']') {
+        WnSpan text = wn_span_slice(wn_span_str(domain), 1, len - 2);
+        g_autofree char *name = NULL;
+
+        if (wn_span_case_starts(text, WN_SPAN("ipv6:")))
+            text = wn_span_slice(text, 5, text.len);
+        if (!wn_netaddr_parse(text, &address))
+            return false;
+        name = wn_span_dup(text);
+        forget_hosts(self);
+        add_host(self, name, self->config.route->mx_port, 1);
+        ask_hosts(self);
+        return true;
+    }
+    if (self->config.resolver == NULL)
+        return false;
+    self->mx = wn_resolver_ask(self->config.resolver, domain, WN_RR_MX, on_mx,
+        self);
+    return true;
+}
+
+static void
+on_no_way(void *user)
+{
+    give_up(user, "no mail domain");
+}
+
+void
+wn_servers_refresh(WnServers *self)
+{
+    if (self->state == WN_SERVERS_RESOLVING
+        || (self->state != WN_SERVERS_NEW
+            && wn_clock_mono_ms() < self->expires_ms))
+        return;
+    self->state = WN_SERVERS_RESOLVING;
+    self->expires_ms = INT64_MAX;
+    self->n_pending = 0;
+    self->round++;
+    g_clear_pointer(&self->problem, g_free);
+    if (self->config.route->mx_domain == NULL) {
+        ask_hosts(self);
+    } else if (!ask_mx(self)) {
+        self->soon.fn = on_no_way;
+        wn_call_soon(&self->soon);
+    }
+}
+
+WnServers *
+wn_servers_new(const WnServersConfig *config, WnServersFn fn, void *user)
+{
+    WnServers *self = g_new0(WnServers, 1);
+    const GPtrArray *servers = config->route->servers;
+
+    self->config = *config;
+    self->fn = fn;
+    self->user = user;
+    self->hosts = g_ptr_array_new_with_free_func(host_free);
+    self->endpoints = g_ptr_array_new_with_free_func(g_free);
+    wn_call_init(&self->soon, config->loop, on_soon, self);
+    for (guint i = 0; i < servers->len; i++) {
+        const WnServerSetting *server = servers->pdata[i];
+
+        add_host(self, server->host, server->port, server->weight);
+    }
+    return self;
+}
+
+void
+wn_servers_free(WnServers *self)
+{
+    if (self == NULL)
+        return;
+    wn_call_unset(&self->soon);
+    if (self->mx != NULL)
+        wn_question_cancel(self->mx);
+    g_ptr_array_unref(self->hosts);
+    g_ptr_array_unref(self->endpoints);
+    g_free(self->problem);
+    g_free(self);
+}
+
+WnServersState
+wn_servers_state(const WnServers *self)
+{
+    return self->state;
+}
+
+const char *
+wn_servers_problem(const WnServers *self)
+{
+    return self->problem != NULL ? self->problem : "no server is up";
+}
+
+/* A connection that is being made will carry a message. */
+static double
+pressure(const WnEndpoint *endpoint)
+{
+    return endpoint->host->load
+           + (double)endpoint->n_connecting / endpoint->host->weight;
+}
+
+static bool
+is_better(const WnServers *self, const WnEndpoint *a, const WnEndpoint *b)
+{
+    if (b == NULL)
+        return true;
+    if (a->host == b->host)
+        return a->backoff_ms < b->backoff_ms;
+    if (self->config.route->delivery == WN_DELIVERY_EVEN)
+        return pressure(a) < pressure(b);
+    return a->host->number < b->host->number;
+}
+
+WnEndpoint *
+wn_servers_pick(WnServers *self, int avoid)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+    WnEndpoint *best = NULL;
+
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        if (endpoint->stale || endpoint->host->number == avoid
+            || endpoint->down_until_ms > now_ms)
+            continue;
+        if (is_better(self, endpoint, best))
+            best = endpoint;
+    }
+    return best;
+}
+
+void
+wn_endpoint_assigned(WnEndpoint *self)
+{
+    if (self->host != NULL)
+        self->host->load += 1.0 / self->host->weight;
+}
+
+void
+wn_endpoint_failed(WnEndpoint *self)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+
+    /* Connections that were begun together fail together: that is one. */
+    if (now_ms < self->down_until_ms)
+        return;
+    self->backoff_ms = self->backoff_ms == 0
+                           ? WN_ENDPOINT_DOWN_MS
+                           : MIN(self->backoff_ms * 2, WN_ENDPOINT_DOWN_MAX_MS);
+    self->down_until_ms = now_ms + self->backoff_ms;
+}
+
+/* A server that comes back takes its share from now on, not what it missed. */
+static void
+catch_up(WnServersHost *host)
+{
+    const GPtrArray *hosts = host->servers->hosts;
+
+    for (guint i = 0; i < hosts->len; i++) {
+        const WnServersHost *other = hosts->pdata[i];
+
+        host->load = MAX(host->load, other->load);
+    }
+}
+
+void
+wn_endpoint_worked(WnEndpoint *self)
+{
+    if (self->down_until_ms == 0)
+        return;
+    self->down_until_ms = 0;
+    self->backoff_ms = 0;
+    self->n_lost = 0;
+    if (self->host != NULL)
+        catch_up(self->host);
+}
+
+const char *
+wn_endpoint_host(const WnEndpoint *self)
+{
+    return self->host != NULL ? self->host->name : "";
+}
+
+int16_t
+wn_endpoint_server(const WnEndpoint *self)
+{
+    return self->host != NULL ? self->host->number : -1;
+}
+
+int64_t
+wn_servers_up_at(const WnServers *self)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+    int64_t first = INT64_MAX;
+
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        const WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        if (!endpoint->stale)
+            first = MIN(first, endpoint->down_until_ms);
+    }
+    return first <= now_ms ? 0 : first;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The servers of one route: their addresses from DNS, the health of each, and
+ * which is next.  An address that fails is left alone for WN_ENDPOINT_DOWN_MS,
+ * then twice as long each time, at most WN_ENDPOINT_DOWN_MAX_MS.
+ *
+ *    NEW -> RESOLVING -> KNOWN            addresses to try
+ *                     -> UNKNOWN          none for now: DNS failed, no address
+ *                     -> HOPELESS         none ever: null MX, no such domain
+ *    KNOWN, UNKNOWN -> RESOLVING when what DNS said has expired
+ */
+
+#include "core/dns/resolver.h"
+#include "core/queue/route.h"
+
+#define WN_ENDPOINT_DOWN_MS 5000
+#define WN_ENDPOINT_DOWN_MAX_MS (5 * 60 * 1000)
+
+typedef struct WnServers WnServers;
+typedef struct WnServersHost WnServersHost;
+
+/* One address of one server. */
+typedef struct WnEndpoint {
+    WnServersHost *host;
+    WnNetaddr address;
+    int64_t down_until_ms; /* monotonic; 0: not down */
+    int64_t backoff_ms;
+    int64_t clear_until_ms; /* its TLS is broken: plain where policy allows */
+    unsigned n_couriers;    /* connections; this and the next two are kept by
+                             * their owner */
+    unsigned n_connecting;  /* of these, not yet greeted */
+    unsigned n_lost;        /* connections lost in a row while sending */
+    unsigned round;         /* of resolving that named it last */
+    bool stale;             /* DNS does not name it any more */
+} WnEndpoint;
+
+typedef enum {
+    WN_SERVERS_NEW,
+    WN_SERVERS_RESOLVING,
+    WN_SERVERS_KNOWN,
+    WN_SERVERS_UNKNOWN,
+    WN_SERVERS_HOPELESS
+} WnServersState;
+
+/* The addresses have been resolved, or could not be. */
+typedef void (*WnServersFn)(void *user);
+
+typedef struct WnServersConfig {
+    WnLoop *loop;
+    WnResolver *resolver; /* NULL: addresses only */
+    const WnRoute *route; /* borrowed */
+    const char *hostname; /* our own: an MX that is us is none */
+    bool v4, v6;          /* families that can be used */
+} WnServersConfig;
+
+WnServers *wn_servers_new(const WnServersConfig *config, WnServersFn fn,
+    void *user);
+void wn_servers_free(WnServers *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnServers, wn_servers_free)
+
+/* Begins to resolve if that is due; fn follows then.  While old addresses are
+ * known they stay in use meanwhile. */
+void wn_servers_refresh(WnServers *self);
+WnServersState wn_servers_state(const WnServers *self);
+const char *wn_servers_problem(const WnServers *self); /* UNKNOWN, HOPELESS */
+
+/* The endpoint for the next message: by weight, or the first that is up; NULL
+ * if none is.  avoid: number of a server not to be taken, -1. */
+WnEndpoint *wn_servers_pick(WnServers *self, int avoid);
+
+/* A message goes to it: counts for the rotation. */
+void wn_endpoint_assigned(WnEndpoint *self);
+void wn_endpoint_failed(WnEndpoint *self);
+void wn_endpoint_worked(WnEndpoint *self);
+
+const char *wn_endpoint_host(const WnEndpoint *self);
+int16_t wn_endpoint_server(const WnEndpoint *self); /* number */
+
+/* When the first endpoint is up again (monotonic); 0 if one is up. */
+int64_t wn_servers_up_at(const WnServers *self);

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/queue/spool.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/queue/spool_segment.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* What is read in one turn of the loop: so many records or bytes or so long. */
+#define STEP_RECORDS 256
+#define STEP_BYTES (4 * 1024 * 1024)
+#define STEP_US 3000
+
+/* After outcomes could not be written. */
+#define RETRY_MS 1000
+
+/* Troubles that last are told so often. */
+#define COMPLAINT_MS 60000
+
+struct WnSpool {
+    WnLoop *loop;
+    char *folder;
+    WnSpoolFoundFn fn;
+    void *user;
+    GHashTable *segments; /* name -> WnSpoolSegment */
+    GQueue unopened;      /* char *, names found */
+    GQueue readable;      /* WnSpoolSegment with something to read */
+    GPtrArray *dirty;     /* WnSpoolSegment with outcomes to be written */
+    GByteArray *scratch;
+    WnCall step;
+    WnTimer scan;
+    WnTimer flush;
+    int64_t complained_ms; /* monotonic */
+    bool started;
+    bool recovering;
+};
+
+static bool
+is_segment_name(const char *name)
+{
+    return g_str_has_suffix(name, ".seg") && strchr(name, '/') == NULL
+           && name[0] != '.' && strlen(name) < sizeof(WnSegmentName);
+}
+
+/* Errors that come again with every scan are not logged with every scan. */
+static void
+complain(WnSpool *self, const char *what, const GError *error)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+
+    if (self->complained_ms != 0 && now_ms - self->complained_ms < COMPLAINT_MS)
+        return;
+    self->complained_ms = now_ms;
+    wn_remark(WN_LEVEL_ERROR, "%s: %s", what, error->message);
+}
+
+static void
+enlist(WnSpool *self, WnSpoolSegment *segment)
+{
+    if (segment->listed || !wn_spool_segment_has_more(segment))
+        return;
+    segment->listed = true;
+    g_queue_push_tail(&self->readable, segment);
+    wn_call_soon(&self->step);
+}
+
+static void
+remove_if_done(WnSpool *self, WnSpoolSegment *segment)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (segment->listed || segment->dirty || !wn_spool_segment_is_done(segment))
+        return;
+    if (!wn_spool_segment_remove(segment, self->folder, &error)) {
+        complain(self, "cannot remove a segment", error);
+        return;
+    }
+    g_hash_table_remove(self->segments, segment->name);
+}
+
+/* Nothing in it can be read: an operator may still want to look at it. */
+static void
+set_unreadable_aside(WnSpool *self, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    WnSpoolSegment segment = { .name = g_strdup(name), .damaged = true };
+
+    wn_remark(WN_LEVEL_ERROR, "%s: no valid record, moved to damaged", name);
+    if (!wn_spool_segment_remove(&segment, self->folder, &error))
+        complain(self, "cannot set a segment aside", error);
+    g_free(segment.name);
+}
+
+static WnSpoolSegment *
+open_segment(WnSpool *self, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    WnSpoolSegment *segment = g_hash_table_lookup(self->segments, name);
+
+    if (segment != NULL)
+        return segment;
+    segment = wn_spool_segment_open(self, self->folder, name, &error);
+    if (segment != NULL)
+        g_hash_table_insert(self->segments, segment->name, segment);
+    else if (error->code == EBADMSG)
+        set_unreadable_aside(self, name);
+    else if (error->code != ENOENT)
+        complain(self, "cannot open a segment", error);
+    return segment;
+}
+
+static void
+read_records(WnSpool *self, WnSpoolSegment *segment, unsigned max)
+{
+    uint64_t end = segment->offset + STEP_BYTES;
+
+    for (unsigned i = 0; i < max && segment->offset < end; i++)
+        if (!wn_spool_segment_step(segment, self->scratch, self->fn,
+                self->user))
+            break;
+}
+
+/* Reads on in the first segment; it goes to the end of the line. */
+static void
+step_reading(WnSpool *self)
+{
+    WnSpoolSegment *segment = g_queue_pop_head(&self->readable);
+    uint64_t before = segment->offset;
+
+    read_records(self, segment, STEP_RECORDS / 4);
+    segment->listed = false;
+    /* Without progress the next scan tries again. */
+    if (segment->offset != before)
+        enlist(self, segment);
+    remove_if_done(self, segment);
+}
+
+static void
+step_opening(WnSpool *self)
+{
+    g_autofree char *name = g_queue_pop_head(&self->unopened);
+    WnSpoolSegment *segment = open_segment(self, name);
+
+    if (segment != NULL)
+        enlist(self, segment);
+}
+
+static void
+on_step(void *user)
+{
+    WnSpool *self = user;
+    int64_t end_us = wn_clock_mono_us() + STEP_US;
+
+    for (int i = 0; i < 4 && wn_clock_mono_us() < end_us; i++) {
+        if (!g_queue_is_empty(&self->readable))
+            step_reading(self);
+        else if (!g_queue_is_empty(&self->unopened))
+            step_opening(self);
+    }
+    if (!g_queue_is_empty(&self->readable)
+        || !g_queue_is_empty(&self->unopened))
+        wn_call_soon(&self->step);
+    else
+        self->recovering = false;
+}
+
+/* An outcome log whose segment is gone says nothing any more. */
+static void
+remove_rubbish(WnSpool *self, const char *name)
+{
+    g_autofree char *stem = g_strndup(name, strlen(name) - 4);
+    g_autofree char *segment = g_strdup_printf("%s/%s.seg", self->folder, stem);
+    g_autofree char *path = g_build_filename(self->folder, name, NULL);
+
+    if (access(segment, F_OK) != 0 && errno == ENOENT)
+        unlink(path);
+}
+
+static gint
+compare_names(gconstpointer a, gconstpointer b, gpointer user)
+{
+    (void)user;
+    return strcmp(a, b);
+}
+
+static void
+list_folder(WnSpool *self)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDir) folder = g_dir_open(self->folder, 0, &error);
+    const char *name;
+
+    if (folder == NULL) {
+        complain(self, "cannot list the spool", error);
+        return;
+    }
+    while ((name = g_dir_read_name(folder)) != NULL) {
+        if (is_segment_name(name)
+            && !g_hash_table_contains(self->segments, name))
+            g_queue_push_tail(&self->unopened, g_strdup(name));
+        else if (!self->started && g_str_has_suffix(name, ".out"))
+            remove_rubbish(self, name);
+    }
+    g_queue_sort(&self->unopened, compare_names, NULL);
+}
+
+static void
+check_segments(WnSpool *self)
+{
+    g_autoptr(GPtrArray) segments = g_ptr_array_new();
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, self->segments);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        g_ptr_array_add(segments, value);
+    for (guint i = 0; i < segments->len; i++) {
+        WnSpoolSegment *segment = segments->pdata[i];
+
+        wn_spool_segment_check_writer(segment);
+        enlist(self, segment);
+        remove_if_done(self, segment);
+    }
+}
+
+void
+wn_spool_scan(WnSpool *self)
+{
+    if (!self->started)
+        wn_segment_sweep(self->folder);
+    if (g_queue_is_empty(&self->unopened))
+        list_folder(self);
+    check_segments(self);
+    if (!g_queue_is_empty(&self->unopened))
+        wn_call_soon(&self->step);
+    if (!self->started)
+        self->recovering = wn_call_is_set(&self->step);
+    self->started = true;
+    wn_timer_set(&self->scan, WN_SPOOL_SCAN_MS);
+}
+
+static void
+on_scan(void *user)
+{
+    wn_spool_scan(user);
+}
+
+bool
+wn_spool_is_reading(const WnSpool *self)
+{
+    return wn_call_is_set(&self->step);
+}
+
+bool
+wn_spool_is_recovering(const WnSpool *self)
+{
+    return self->recovering;
+}
+
+void
+wn_spool_durable(WnSpool *self, const char *name, uint64_t durable)
+{
+    WnSpoolSegment *segment;
+
+    if (!is_segment_name(name))
+        return;
+    segment = open_segment(self, name);
+    if (segment == NULL)
+        return;
+    segment->durable = MAX(segment->durable, durable);
+    if (segment->listed || segment->state != WN_SEGMENT_FOLLOWED)
+        return;
+    read_records(self, segment, STEP_RECORDS);
+    enlist(self, segment);
+    remove_if_done(self, segment);
+}
+
+static bool
+flush_segment(WnSpool *self, WnSpoolSegment *segment)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (wn_outcome_log_flush(segment->log, true, &error))
+        return true;
+    complain(self, "cannot write outcomes", error);
+    return false;
+}
+
+void
+wn_spool_flush(WnSpool *self)
+{
+    g_autoptr(GPtrArray) dirty = g_steal_pointer(&self->dirty);
+
+    self->dirty = g_ptr_array_new();
+    wn_timer_unset(&self->flush);
+    for (guint i = 0; i < dirty->len; i++) {
+        WnSpoolSegment *segment = dirty->pdata[i];
+
+        if (flush_segment(self, segment)) {
+            segment->dirty = false;
+            remove_if_done(self, segment);
+        } else {
+            g_ptr_array_add(self->dirty, segment);
+        }
+    }
+    if (self->dirty->len > 0)
+        wn_timer_set(&self->flush, RETRY_MS);
+}
+
+static void
+on_flush(void *user)
+{
+    wn_spool_flush(user);
+}
+
+void
+wn_spool_settle(const WnSpoolRecord *record, const WnOutcome *outcome)
+{
+    WnSpoolSegment *segment = record->segment;
+    WnSpool *self = segment->spool;
+    WnOutcome full = *outcome;
+
+    full.offset = record->offset;
+    wn_outcome_log_append(segment->log, &full);
+    if (wn_outcome_is_final(outcome->kind)) {
+        g_assert(segment->n_unsettled > 0);
+        segment->n_unsettled--;
+    }
+    if (!segment->dirty) {
+        segment->dirty = true;
+        g_ptr_array_add(self->dirty, segment);
+    }
+    if (!wn_timer_is_set(&self->flush))
+        wn_timer_set(&self->flush, WN_OUTCOME_SYNC_MS);
+}
+
+void
+wn_spool_record_drop(const WnSpoolRecord *record)
+{
+    g_assert(record->segment->n_holds > 0);
+    record->segment->n_holds--;
+}
+
+WnSpool *
+wn_spool_new(WnLoop *loop, const char *folder, WnSpoolFoundFn fn, void *user)
+{
+    WnSpool *self = g_new0(WnSpool, 1);
+
+    self->loop = loop;
+    self->folder = g_strdup(folder);
+    self->fn = fn;
+    self->user = user;
+    self->segments = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+        (GDestroyNotify)wn_spool_segment_free);
+    g_queue_init(&self->unopened);
+    g_queue_init(&self->readable);
+    self->dirty = g_ptr_array_new();
+    self->scratch = g_byte_array_new();
+    wn_call_init(&self->step, loop, on_step, self);
+    wn_timer_init(&self->scan, loop, on_scan, self);
+    wn_timer_init(&self->flush, loop, on_flush, self);
+    return self;
+}
+
+void
+wn_spool_free(WnSpool *self)
+{
+    if (self == NULL)
+        return;
+    wn_call_unset(&self->step);
+    wn_timer_clear(&self->scan);
+    wn_timer_clear(&self->flush);
+    g_queue_clear_full(&self->unopened, g_free);
+    g_queue_clear(&self->readable);
+    g_ptr_array_unref(self->dirty);
+    g_hash_table_unref(self->segments);
+    g_byte_array_unref(self->scratch);
+    g_free(self->folder);
+    g_free(self);
+}
+
+uint64_t
+wn_spool_n_segments(const WnSpool *self)
+{
+    return g_hash_table_size(self->segments);
+}
+
+uint64_t
+wn_spool_n_unsettled(const WnSpool *self)
+{
+    uint64_t n = 0;
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, self->segments);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        n += ((const WnSpoolSegment *)value)->n_unsettled;
+    return n;
+}

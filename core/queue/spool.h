@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The queue's view of the spool: follows every segment from its first record to
+ * its deletion, gives out messages that are still owed to somebody, and notes
+ * what became of them.
+ *
+ *    segment   found (at start, or told by a worker) -> followed up to durable
+ *              -> sealed or orphaned -> all recipients settled -> deleted
+ *                                       (damaged: moved to spool/damaged)
+ *
+ * A segment stays mapped while anybody holds one of its records, so a message
+ * in memory is small: envelope and body are looked at where they are.
+ */
+
+#include "core/journal/outcome.h"
+#include "core/journal/segment.h"
+
+typedef struct WnSpool WnSpool;
+typedef struct WnSpoolSegment WnSpoolSegment;
+
+/* Where a message stands. */
+typedef struct WnSpoolRecord {
+    WnSpoolSegment *segment;
+    uint64_t offset;
+} WnSpoolRecord;
+
+/* One recipient that is still owed its message, with what is known of it from
+ * an earlier run. */
+typedef struct WnSpoolRecipient {
+    uint32_t index;
+    uint32_t attempts;
+    int64_t next_attempt; /* Unix seconds; 0: now */
+    bool held;
+    bool delay_noted;
+    const char *last_reply; /* NULL */
+} WnSpoolRecipient;
+
+/* A message with unsettled recipients.  Good during the callback; who keeps the
+ * record calls wn_spool_record_hold(). */
+typedef struct WnSpoolFound {
+    WnSpoolRecord record;
+    WnId id;
+    uint64_t body_len;
+    const WnEnvelope *envelope;
+    const WnSpoolRecipient *recipients;
+    uint32_t n_recipients;
+} WnSpoolFound;
+
+/* In the order of the segment. */
+typedef void (*WnSpoolFoundFn)(void *user, const WnSpoolFound *found);
+
+WnSpool *wn_spool_new(WnLoop *loop, const char *folder, WnSpoolFoundFn fn,
+    void *user);
+/* Flushes outcomes.  Records that are still held become invalid. */
+void wn_spool_free(WnSpool *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnSpool, wn_spool_free)
+
+/* Finds what is there, in steps, so that other work goes on meanwhile; then
+ * looks again every WN_SPOOL_SCAN_MS for what nobody told of and for segments
+ * whose writer has died. */
+#define WN_SPOOL_SCAN_MS 1000
+void wn_spool_scan(WnSpool *self);
+bool wn_spool_is_recovering(const WnSpool *self);
+
+/* Something is being read, or waits to be. */
+bool wn_spool_is_reading(const WnSpool *self);
+
+/* A worker's word: the segment is durable up to here.  The same may be told
+ * again. */
+void wn_spool_durable(WnSpool *self, const char *segment, uint64_t durable);
+
+/* Notes an outcome; a final kind settles the recipient. */
+void wn_spool_settle(const WnSpoolRecord *record, const WnOutcome *outcome);
+
+/* Writes and syncs what was noted; otherwise that happens at most
+ * WN_OUTCOME_SYNC_MS later. */
+void wn_spool_flush(WnSpool *self);
+
+/* The segment stays mapped until every hold is dropped. */
+void wn_spool_record_hold(const WnSpoolRecord *record);
+void wn_spool_record_drop(const WnSpoolRecord *record);
+
+/* The message: spans show the mapped segment and are good while the record is
+ * held.  False with error: damaged. */
+typedef struct WnSpoolContent {
+    WnRecordHeader header;
+    WnEnvelope envelope;
+    WnSpan wire; /* the body in wire form with its final ".CRLF" */
+} WnSpoolContent;
+
+typedef enum {
+    WN_SPOOL_ENVELOPE, /* only what envelope and header say is checked */
+    WN_SPOOL_WHOLE     /* the CRC of all of it */
+} WnSpoolCheck;
+
+bool wn_spool_read(const WnSpoolRecord *record, WnSpoolCheck check,
+    WnSpoolContent *out, GError **error);
+void wn_spool_content_clear(WnSpoolContent *self);
+
+uint64_t wn_spool_n_segments(const WnSpool *self);
+uint64_t wn_spool_n_unsettled(const WnSpool *self); /* recipients */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One segment as the spool follows it.  Part of spool.h; nothing else uses it.
+ *
+ *    FOLLOWED  a worker appends: read up to what it says is durable
+ *    CLOSING   no writer any more: read up to the tail, bodies are verified
+ *    COMPLETE  there is nothing further to be read
+ */
+
+#include "core/queue/spool.h"
+
+typedef enum {
+    WN_SEGMENT_FOLLOWED,
+    WN_SEGMENT_CLOSING,
+    WN_SEGMENT_COMPLETE
+} WnSegmentState;
+
+struct WnSpoolSegment {
+    WnSpool *spool;
+    char *name;
+    WnSegmentState state;
+    int fd;
+    const char *map; /* the whole file */
+    size_t map_len;
+    uint64_t secret;
+    WnOutcomeLog *log;
+    GHashTable *prior; /* outcomes of earlier runs; NULL when used up */
+    uint64_t offset;   /* of the next record to look at */
+    uint64_t durable;  /* FOLLOWED: the writer's word */
+    uint64_t n_unsettled;
+    uint64_t n_holds;
+    bool damaged;
+    bool listed; /* among those with something to read */
+    bool dirty;  /* among those with outcomes to be written */
+};
+
+/* Opens, maps, and reads the outcomes of earlier runs.  NULL with error. */
+WnSpoolSegment *wn_spool_segment_open(WnSpool *spool, const char *folder,
+    const char *name, GError **error);
+void wn_spool_segment_free(WnSpoolSegment *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnSpoolSegment, wn_spool_segment_free)
+
+/* A writer that is gone does not come back. */
+void wn_spool_segment_check_writer(WnSpoolSegment *self);
+
+/* Is there a record to be looked at now? */
+bool wn_spool_segment_has_more(const WnSpoolSegment *self);
+
+/* Looks at one record; fn is called if it is owed to somebody.  False: nothing
+ * more for now. */
+bool wn_spool_segment_step(WnSpoolSegment *self, GByteArray *scratch,
+    WnSpoolFoundFn fn, void *user);
+
+/* Nothing of it is needed any more. */
+bool wn_spool_segment_is_done(const WnSpoolSegment *self);
+
+/* Deletes the files, or sets them aside if damaged. */
+bool wn_spool_segment_remove(const WnSpoolSegment *self, const char *folder,
+    GError **error);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/queue/bounce.h"
+
+#include <glib.h>
+
+#define ORIGINAL \
+    "From: a@b.example\r\nSubject: h\xc3\xa9llo\r\n\r\n.body\r\nmore\r\n"
+
+static WnDsn
+example(WnDsnRecipient *recipients, size_t n)
+{
+    WnDsn dsn = { .hostname = "relay.example",
+        .to = WN_SPAN("s@y.example"),
+        .envid = WN_SPAN("a+2Bb"),
+        .arrived = 1795328898,
+        .now = 1795328898 + 60,
+        .recipients = recipients,
+        .n_recipients = n,
+        .original = WN_SPAN(ORIGINAL) };
+
+    dsn.id.bytes[15] = 1;
+    dsn.original_id.bytes[15] = 2;
+    return dsn;
+}
+
+static WnDsnRecipient
+failed(const char *address, const char *reply)
+{
+    return (WnDsnRecipient){ .address = wn_span_str(address),
+        .orcpt = WN_SPAN("rfc822;x+2By@z.example"),
+        .action = WN_DSN_FAILED,
+        .status = "5.1.1",
+        .reply = wn_span_str(reply),
+        .remote = WN_SPAN("mx.z.example"),
+        .last_attempt = 1795328898 + 60 };
+}
+
+static char *
+written(const WnDsn *dsn)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    wn_dsn_write(dsn, bytes);
+    return g_strndup((const char *)bytes->data, bytes->len);
+}
+
+static void
+assert_lines(const char *text, size_t max)
+{
+    const char *begin = text;
+
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '\r')
+            g_assert_cmpint(c[1], ==, '\n');
+        if (*c != '\n')
+            continue;
+        g_assert_true(c > text && c[-1] == '\r');
+        g_assert_cmpuint((size_t)(c - begin), <=, max + 1);
+        begin = c + 1;
+    }
+    g_assert_true(*begin == '\0');
+}
+
+static void
+test_golden(void)
+{
+    WnDsnRecipient recipient = failed("r@z.example", "550 5.1.1 no such user");
+    WnDsn dsn = example(&recipient, 1);
+    g_autofree char *text = written(&dsn);
+
+    g_assert_cmpstr(text, ==,
+        "From: Mail Delivery System <postmaster@relay.example>\r\n"
+        "To: <s@y.example>\r\n"
+        "Subject: Undelivered mail returned to sender\r\n"
+        "Date: Sun, 22 Nov 2026 06:29:18 +0000\r\n"
+        "Message-ID: <00000000000000000000000001@relay.example>\r\n"
+        "Auto-Submitted: auto-replied\r\n"
+        "MIME-Version: 1.0\r\n"
+        "Content-Transfer-Encoding: 8bit\r\n"
+        "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+        " boundary=\"=_00000000000000000000000001\"\r\n"
+        "\r\n"
+        "This is a report in several parts (RFC 3464).\r\n"
+        "\r\n"
+        "--=_00000000000000000000000001\r\n"
+        "Content-Type: text/plain; charset=us-ascii\r\n"
+        "\r\n"
+        "This is the mail relay at relay.example.\r\n"
+        "\r\n"
+        "Your message could not be delivered to the recipients below.\r\n"
+        "It will not be tried again.\r\n"
+        "The relay's name for it is 00000000000000000000000002.\r\n"
+        "\r\n"
+        "<r@z.example>:\r\n"
+        "    550 5.1.1 no such user\r\n"
+        "\r\n"
+        "--=_00000000000000000000000001\r\n"
+        "Content-Type: message/delivery-status\r\n"
+        "\r\n"
+        "Original-Envelope-Id: a+b\r\n"
+        "Reporting-MTA: dns; relay.example\r\n"
+        "X-Winnow-Id: 00000000000000000000000002\r\n"
+        "Arrival-Date: Sun, 22 Nov 2026 06:28:18 +0000\r\n"
+        "\r\n"
+        "Original-Recipient: rfc822;x+y@z.example\r\n"
+        "Final-Recipient: rfc822; r@z.example\r\n"
+        "Action: failed\r\n"
+        "Status: 5.1.1\r\n"
+        "Remote-MTA: dns; mx.z.example\r\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
+        "Last-Attempt-Date: Sun, 22 Nov 2026 06:29:18 +0000\r\n"
+        "\r\n"
+        "--=_00000000000000000000000001\r\n"
+        "Content-Type: text/rfc822-headers\r\n"
+        "Content-Transfer-Encoding: 8bit\r\n"
+        "\r\n"
+        "From: a@b.example\r\n"
+        "Subject: h\xc3\xa9llo\r\n"
+        "\r\n"
+        "--=_00000000000000000000000001--\r\n");
+}
+
+static void
+test_full(void)
+{
+    WnDsnRecipient recipient = failed("r@z.example", "550 no");
+    WnDsn dsn = example(&recipient, 1);
+    g_autofree char *text = NULL;
+
+    dsn.full = true;
+    text = written(&dsn);
+    g_assert_nonnull(strstr(text,
+        "Content-Type: message/rfc822\r\n"
+        "Content-Transfer-Encoding: 8bit\r\n\r\n" ORIGINAL "\r\n--=_"));
+}
+
+static void
+test_several(void)
+{
+    WnDsnRecipient recipients[2] = { failed("a@z.example", "450 later"),
+        failed("b@z.example", "") };
+    WnDsn dsn = example(recipients, 2);
+    g_autofree char *text = NULL;
+
+    recipients[0].action = WN_DSN_DELAYED;
+    recipients[0].will_retry_until = 1795328898 + 86400;
+    recipients[0].orcpt = WN_SPAN_EMPTY;
+    recipients[0].remote = WN_SPAN_EMPTY;
+    text = written(&dsn);
+    g_assert_nonnull(strstr(text, "Subject: Undelivered mail"));
+    g_assert_nonnull(strstr(text,
+        "\r\n\r\nFinal-Recipient: rfc822; a@z.example\r\nAction: delayed\r\n"));
+    g_assert_nonnull(
+        strstr(text, "Will-Retry-Until: Mon, 23 Nov 2026 06:28:18 +0000\r\n\r\n"
+                     "Original-Recipient: "));
+}
+
+/* What a server says must not become a line of its own, nor a long one. */
+static void
+test_evil_reply(void)
+{
+    GString *reply = g_string_new("550 5.0.0 \x1b[31mno\r\nBcc: all\r\n\r\n");
+    WnDsnRecipient recipient;
+    g_autofree char *text = NULL;
+    WnDsn dsn;
+
+    for (int i = 0; i < 64 * 1024; i++)
+        g_string_append_c(reply, 'x');
+    recipient = failed("r@z.example", reply->str);
+    recipient.orcpt = WN_SPAN("rfc822;a+0D+0ABcc: b+00");
+    dsn = example(&recipient, 1);
+    text = written(&dsn);
+    g_assert_null(strstr(text, "\nBcc"));
+    g_assert_null(strchr(text, '\x1b'));
+    g_assert_cmpuint(strlen(text), <, 8192);
+    assert_lines(text, 998);
+    g_string_free(reply, TRUE);
+}
+
+static void
+test_long_lines(void)
+{
+    GString *original = g_string_new("References: ");
+    WnDsnRecipient recipient = failed("r@z.example", "550 no");
+    WnDsn dsn = example(&recipient, 1);
+    g_autofree char *text = NULL;
+
+    for (int i = 0; i < 5000; i++)
+        g_string_append_c(original, 'r');
+    g_string_append(original, "\r\nSubject: x\r\n\r\nbody");
+    dsn.original = wn_span(original->str, original->len);
+    text = written(&dsn);
+    assert_lines(text, 998);
+    g_assert_nonnull(strstr(text, "\r\nSubject: x\r\n"));
+    g_assert_null(strstr(text, "body"));
+    g_string_free(original, TRUE);
+}
+
+static void
+test_odd_originals(void)
+{
+    static const char *const originals[] = { "", "\r\nno header\r\n", "no end",
+        "A: b\r\n", "\r\n" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(originals); i++) {
+        WnDsnRecipient recipient = failed("r@z.example", "550 no");
+        WnDsn dsn = example(&recipient, 1);
+        g_autofree char *text = NULL;
+
+        dsn.original = wn_span_str(originals[i]);
+        text = written(&dsn);
+        assert_lines(text, 998);
+        g_assert_null(strstr(text, "no header"));
+    }
+}
+
+typedef struct Wanted {
+    const char *name;
+    const char *sender;
+    const char *notify;
+    unsigned flags;
+    bool failed, delayed, relayed;
+} Wanted;
+
+static const Wanted wanted[] = {
+    { "plain", "s@y", "", 0, true, true, false },
+    { "null-sender", "", "", 0, false, false, false },
+    { "null-sender-asks", "", "FAILURE", 0, false, false, false },
+    { "no-domain", "s", "", 0, false, false, false },
+    { "own-report", "s@y", "", WN_ENVELOPE_DSN, false, false, false },
+    { "never", "s@y", "NEVER", 0, false, false, false },
+    { "failure", "s@y", "failure", 0, true, false, false },
+    { "delay", "s@y", "DELAY", 0, false, true, false },
+    { "success", "s@y", "SUCCESS", 0, false, false, true },
+    { "all", "s@y", "SUCCESS,FAILURE,DELAY", 0, true, true, true },
+    { "part-of-a-word", "s@y", "FAILURES", 0, false, false, false },
+};
+
+static void
+test_wanted(gconstpointer data)
+{
+    const Wanted *c = data;
+    WnEnvelope envelope = { .sender = wn_span_str(c->sender),
+        .flags = c->flags };
+    WnEnvelopeRecipient recipient = { .notify = wn_span_str(c->notify) };
+
+    g_assert_true(
+        wn_dsn_wanted(&envelope, &recipient, WN_DSN_FAILED) == c->failed);
+    g_assert_true(
+        wn_dsn_wanted(&envelope, &recipient, WN_DSN_DELAYED) == c->delayed);
+    g_assert_true(
+        wn_dsn_wanted(&envelope, &recipient, WN_DSN_RELAYED) == c->relayed);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/queue/bounce/golden", test_golden);
+    g_test_add_func("/queue/bounce/full", test_full);
+    g_test_add_func("/queue/bounce/several", test_several);
+    g_test_add_func("/queue/bounce/evil-reply", test_evil_reply);
+    g_test_add_func("/queue/bounce/long-lines", test_long_lines);
+    g_test_add_func("/queue/bounce/odd-originals", test_odd_originals);
+    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        g_autofree char *path = g_strconcat("/queue/bounce/wanted/",
+            wanted[i].name, NULL);
+
+        g_test_add_data_func(path, &wanted[i], test_wanted);
+    }
+    return g_test_run();
+}
