@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What every program that winnowd starts has in common: its arguments, its
+ * rights, its log and metrics, its loop, and the channel to winnowd.
+ *
+ *    winnow-smtp -c FILE --slot N --supervisor FD --config FD --metrics FD \
+ *        --scoreboard FD
+ *
+ * FILE is shown by ps and nothing else: the configuration comes from winnowd
+ * as bytes (core/conf/config_wire.h), so a program that is started again works
+ * with what was checked.
+ *
+ * winnowd sends the descriptors a program needs over the channel, then START.
+ * A program whose channel closes has lost winnowd: it stops as if told to.
+ * Signals that ask to stop are winnowd's affair and ignored here, so that a
+ * service manager or a terminal may send them to the whole group.
+ */
+
+#include "core/conf/config.h"
+#include "core/control/scoreboard.h"
+#include "core/event/channel.h"
+
+enum {                   /* winnowd to program */
+    WN_CHILD_LISTEN = 1, /* fd; payload: address text (bytes).  For
+                          * winnow-sync: where metrics are asked for */
+    WN_CHILD_FILTER,     /* fd: channel to the filter process, or for
+                          * winnow-filter: to its winnow-smtp; replaces the
+                          * one before */
+    WN_CHILD_SNAPSHOT,   /* generation (u64): current has changed */
+    WN_CHILD_START,      /* everything was sent: begin */
+    WN_CHILD_RETIRE, /* winnow-smtp: take no new session, exit after the last;
+                      * DRAIN follows when that takes long */
+    WN_CHILD_DRAIN,  /* finish what is under way, then exit */
+    WN_CHILD_SYNC,   /* winnow-sync: look at the source now; serial (u32,
+                      * not 0), force (u8) */
+    /* program to winnowd */
+    WN_CHILD_READY = 32,
+    WN_CHILD_PUBLISHED,   /* winnow-sync: serial (u32) of the SYNC that this
+                           * answers or 0, generation (u64), domains (u32);
+                           * at the start also when the build failed but there
+                           * is a snapshot from before */
+    WN_CHILD_SYNC_FAILED, /* winnow-sync: serial (u32) or 0, why (bytes) */
+    WN_CHILD_USING,       /* winnow-smtp, winnow-queue: generation (u64) of
+                           * the snapshot it works with from now on */
+    WN_CHILD_SESSIONS     /* winnow-smtp: how many there are (u32) */
+};
+
+/* Called for each message from winnowd but none of the common ones. */
+typedef void (
+    *WnChildFn)(void *user, uint16_t type, WnSpan payload, int take_fd);
+
+typedef struct WnChild {
+    WnLoop *loop;
+    WnConfig *config;
+    WnChannel *supervisor;
+    unsigned slot;
+    const char *program;
+
+    WnScoreboard *scoreboard; /* for programs that run plugins */
+    int config_fd;     /* the configuration as bytes, for programs of its own */
+    int supervisor_fd; /* until wn_child_connect() */
+    bool draining;
+    WnTimer orphan; /* the end, when winnowd is gone and draining takes long */
+    WnChildFn on_message;
+    WnLoopFn on_drain;
+    void *user;
+} WnChild;
+
+/* Reads arguments and configuration, opens log and metrics, gives up rights.
+ * Exits with a message if anything is missing.  self stays where it is. */
+void wn_child_init(WnChild *self, const char *program, int argc, char **argv);
+
+/* DRAIN, and the loss of winnowd, call on_drain, once; it leads to
+ * wn_loop_stop(). */
+void wn_child_connect(WnChild *self, WnChildFn on_message, WnLoopFn on_drain,
+    void *user);
+void wn_child_ready(WnChild *self);
+
+/* Tells winnowd which snapshot is in use. */
+void wn_child_using(WnChild *self, uint64_t generation);
+
+void wn_child_run(WnChild *self);   /* the loop, to its end */
+void wn_child_clear(WnChild *self); /* last of all */

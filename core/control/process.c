@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/control/process.h"
+
+#include "core/base/clock.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/base/spawn.h"
+#include "core/event/reaper.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/* After its channel has closed a program has nothing left to do. */
+#define SILENT_MAX_MS (5 * 1000)
+
+/* How often a program is looked at whose plugins may hang. */
+#define LOOK_MS 250
+
+struct WnProcess {
+    WnProcessSpec spec;
+    WnProcessState state;
+    char *path;
+    WnReaper reaper;
+    pid_t pid; /* 0: does not run */
+    WnChannel *channel;
+    WnScoreboard *board; /* NULL: it was never started */
+    WnTimer look;        /* at the board */
+    WnTimer due;         /* WAITING, NEW: to start; else: to kill */
+    WnCall tell_gone;
+    int64_t backoff_ms;
+    int64_t ready_ms; /* when it became ready; 0: it did not */
+    int64_t drain_until_ms;
+    int64_t drain_ms; /* RETIRING: for draining, when that comes */
+    unsigned restarts;
+};
+
+static void
+enter(WnProcess *self, WnProcessState state, int64_t due_ms)
+{
+    self->state = state;
+    if (due_ms >= 0)
+        wn_timer_set(&self->due, due_ms);
+    else
+        wn_timer_unset(&self->due);
+}
+
+static bool
+is_leaving(const WnProcess *self)
+{
+    return self->state == WN_PROCESS_RETIRING
+           || self->state == WN_PROCESS_DRAINING;
+}
+
+static void
+log_end(const WnProcess *self, const char *why)
+{
+    WnEvent event;
+
+    wn_event_begin(&event, is_leaving(self) ? WN_LEVEL_DEBUG : WN_LEVEL_WARNING,
+        "process_ended");
+    wn_event_str(&event, "name", self->spec.program);
+    wn_event_int(&event, "slot", self->spec.slot);
+    wn_event_int(&event, "child", self->pid);
+    wn_event_str(&event, "why", why);
+    if (!is_leaving(self))
+        wn_event_int(&event, "again_in_ms", self->backoff_ms);
+    wn_event_end(&event);
+}
+
+static void
+count_restart(WnProcess *self)
+{
+    g_autofree char *labels = g_strdup_printf("program=\"%s\"",
+        self->spec.program);
+
+    self->restarts++;
+    wn_metric_add(wn_metrics_counter("winnow_process_restarts_total", labels,
+                      "Programs that ended by themselves and were started "
+                      "again."),
+        1);
+}
+
+static void
+reset_backoff_if_stable(WnProcess *self)
+{
+    if (self->ready_ms > 0
+        && wn_clock_mono_ms() - self->ready_ms >= WN_PROCESS_STABLE_MS)
+        self->backoff_ms = WN_PROCESS_BACKOFF_MIN_MS;
+}
+
+static void
+after_end(WnProcess *self, const char *why)
+{
+    wn_timer_unset(&self->look);
+    g_clear_pointer(&self->channel, wn_channel_free);
+    reset_backoff_if_stable(self);
+    self->ready_ms = 0;
+    log_end(self, why);
+    self->pid = 0;
+    if (is_leaving(self)) {
+        enter(self, WN_PROCESS_GONE, -1);
+    } else {
+        enter(self, WN_PROCESS_WAITING, self->backoff_ms);
+        self->backoff_ms = MIN(self->backoff_ms * 2, WN_PROCESS_BACKOFF_MAX_MS);
+    }
+    self->spec.handler->ended(self->spec.user, self, why);
+}
+
+static void
+on_reaped(void *user, int status)
+{
+    g_autofree char *why = wn_reaper_describe(status);
+
+    after_end(user, why);
+}
+
+static void
+on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
+{
+    WnProcess *self = user;
+
+    wn_fd_close(take_fd);
+    if (type != WN_CHILD_READY) {
+        self->spec.handler->message(self->spec.user, self, type, payload);
+        return;
+    }
+    if (self->state != WN_PROCESS_STARTING)
+        return;
+    self->ready_ms = wn_clock_mono_ms();
+    enter(self, WN_PROCESS_READY, -1);
+    self->spec.handler->ready(self->spec.user, self);
+}
+
+static void
+on_look(void *user)
+{
+    WnProcess *self = user;
+    WnScore score;
+
+    wn_timer_set(&self->look, LOOK_MS);
+    if (!wn_scoreboard_get(self->board, &score)
+        || wn_clock_mono_ms() - score.began_ms <= self->spec.hook_max_ms)
+        return;
+    wn_remark(WN_LEVEL_ERROR, "%s (%d): filter %s hangs, killed",
+        self->spec.program, (int)self->pid, score.filter);
+    wn_timer_unset(&self->look);
+    wn_reaper_kill(&self->reaper, SIGKILL);
+}
+
+static void
+on_closed(void *user)
+{
+    WnProcess *self = user;
+
+    if (self->state != WN_PROCESS_DRAINING)
+        wn_timer_set(&self->due, SILENT_MAX_MS);
+    /* The reaper tells of the end; the channel goes with it. */
+}
+
+static bool
+run(WnProcess *self, int supervisor_fd, int board_fd, GError **error)
+{
+    char slot[16];
+    const char *argv[] = { self->spec.program, "-c", self->spec.config_path,
+        "--slot", slot, "--supervisor", "3", "--config", "4", "--metrics", "5",
+        "--scoreboard", "6", NULL };
+    WnSpawn spawn = { .path = self->path,
+        .argv = argv,
+        .fds = { supervisor_fd, self->spec.config_fd, self->spec.metrics_fd,
+            board_fd },
+        .n_fds = 4,
+        .output_fd = -1 };
+    pid_t pid;
+
+    G_STATIC_ASSERT(WN_SPAWN_FIRST_FD == 3); /* as in argv */
+    g_snprintf(slot, sizeof(slot), "%u", self->spec.slot);
+    pid = wn_spawn(&spawn, error);
+    if (pid < 0)
+        return false;
+    self->pid = pid;
+    wn_reaper_init(&self->reaper, self->spec.loop, pid, on_reaped, self);
+    return true;
+}
+
+/* The one before told of the process before. */
+static int
+renew_board(WnProcess *self)
+{
+    wn_autofd fd = wn_scoreboard_create();
+
+    g_clear_pointer(&self->board, wn_scoreboard_free);
+    if (fd < 0)
+        return -1;
+    self->board = wn_scoreboard_attach(fd);
+    return self->board != NULL ? wn_fd_steal(&fd) : -1;
+}
+
+static void
+start(WnProcess *self)
+{
+    g_autoptr(GError) error = NULL;
+    wn_autofd ours = -1;
+    wn_autofd theirs = -1;
+    wn_autofd board_fd = -1;
+    int ends[2];
+
+    if (self->state == WN_PROCESS_WAITING)
+        count_restart(self);
+    board_fd = renew_board(self);
+    if (board_fd < 0 || !wn_channel_pair(ends)) {
+        after_end(self, g_strerror(errno));
+        return;
+    }
+    ours = ends[0];
+    theirs = ends[1];
+    if (!run(self, theirs, board_fd, &error)) {
+        after_end(self, error->message);
+        return;
+    }
+    self->channel = wn_channel_new(self->spec.loop, wn_fd_steal(&ours),
+        on_message, on_closed, self);
+    enter(self, WN_PROCESS_STARTING, WN_PROCESS_START_MAX_MS);
+    if (self->spec.hook_max_ms > 0)
+        wn_timer_set(&self->look, LOOK_MS);
+    self->spec.handler->started(self->spec.user, self);
+}
+
+static void
+begin_drain(WnProcess *self, int64_t max_ms)
+{
+    self->drain_until_ms = wn_clock_mono_ms() + max_ms;
+    enter(self, WN_PROCESS_DRAINING, max_ms);
+    wn_process_send(self, WN_CHILD_DRAIN, WN_SPAN_EMPTY, -1);
+}
+
+static void
+on_due(void *user)
+{
+    WnProcess *self = user;
+
+    switch (self->state) {
+    case WN_PROCESS_NEW:
+    case WN_PROCESS_WAITING:
+        start(self);
+        break;
+    case WN_PROCESS_RETIRING:
+        begin_drain(self, self->drain_ms);
+        break;
+    case WN_PROCESS_STARTING:
+    case WN_PROCESS_READY:
+    case WN_PROCESS_DRAINING:
+        wn_remark(WN_LEVEL_WARNING, "%s (%d) takes too long, killed",
+            self->spec.program, (int)self->pid);
+        wn_reaper_kill(&self->reaper, SIGKILL);
+        break;
+    case WN_PROCESS_GONE:
+        break;
+    }
+}
+
+static void
+on_tell_gone(void *user)
+{
+    WnProcess *self = user;
+
+    self->spec.handler->ended(self->spec.user, self, "not running");
+}
+
+WnProcess *
+wn_process_new(const WnProcessSpec *spec)
+{
+    WnProcess *self = g_new0(WnProcess, 1);
+
+    self->spec = *spec;
+    self->path = wn_program_path(spec->program);
+    self->backoff_ms = WN_PROCESS_BACKOFF_MIN_MS;
+    wn_timer_init(&self->due, spec->loop, on_due, self);
+    wn_timer_init(&self->look, spec->loop, on_look, self);
+    wn_call_init(&self->tell_gone, spec->loop, on_tell_gone, self);
+    enter(self, WN_PROCESS_NEW, 0);
+    return self;
+}
+
+void
+wn_process_free(WnProcess *self)
+{
+    if (self == NULL)
+        return;
+    wn_call_unset(&self->tell_gone);
+    wn_timer_clear(&self->due);
+    wn_timer_clear(&self->look);
+    g_clear_pointer(&self->channel, wn_channel_free);
+    wn_reaper_clear(&self->reaper);
+    wn_scoreboard_free(self->board);
+    g_free(self->path);
+    g_free(self);
+}
+
+void
+wn_process_retire(WnProcess *self, int64_t soft_ms, int64_t max_ms)
+{
+    if (self->state != WN_PROCESS_READY) {
+        wn_process_drain(self, max_ms); /* it serves nobody */
+        return;
+    }
+    self->drain_ms = max_ms;
+    enter(self, WN_PROCESS_RETIRING, soft_ms);
+    wn_process_send(self, WN_CHILD_RETIRE, WN_SPAN_EMPTY, -1);
+}
+
+void
+wn_process_drain(WnProcess *self, int64_t max_ms)
+{
+    int64_t until_ms = wn_clock_mono_ms() + max_ms;
+
+    switch (self->state) {
+    case WN_PROCESS_NEW:
+    case WN_PROCESS_WAITING:
+        enter(self, WN_PROCESS_GONE, -1);
+        wn_call_soon(&self->tell_gone);
+        break;
+    case WN_PROCESS_STARTING:
+    case WN_PROCESS_READY:
+    case WN_PROCESS_RETIRING:
+        begin_drain(self, max_ms);
+        break;
+    case WN_PROCESS_DRAINING:
+        if (until_ms >= self->drain_until_ms)
+            break;
+        self->drain_until_ms = until_ms;
+        enter(self, WN_PROCESS_DRAINING, max_ms);
+        break;
+    case WN_PROCESS_GONE:
+        break;
+    }
+}
+
+void
+wn_process_use_config(WnProcess *self, int config_fd)
+{
+    self->spec.config_fd = config_fd;
+}
+
+bool
+wn_process_blame(const WnProcess *self, WnScore *out)
+{
+    return self->board != NULL && wn_scoreboard_get(self->board, out);
+}
+
+void
+wn_process_send(WnProcess *self, uint16_t type, WnSpan payload, int pass_fd)
+{
+    if (self->channel != NULL)
+        wn_channel_send(self->channel, type, payload, pass_fd);
+}
+
+bool
+wn_process_runs(const WnProcess *self)
+{
+    return self->channel != NULL;
+}
+
+WnProcessState
+wn_process_state(const WnProcess *self)
+{
+    return self->state;
+}
+
+const char *
+wn_process_state_name(WnProcessState state)
+{
+    static const char *const names[] = { "new", "starting", "ready", "waiting",
+        "retiring", "draining", "gone" };
+
+    return names[state];
+}
+
+const char *
+wn_process_program(const WnProcess *self)
+{
+    return self->spec.program;
+}
+
+unsigned
+wn_process_slot(const WnProcess *self)
+{
+    return self->spec.slot;
+}
+
+int
+wn_process_pid(const WnProcess *self)
+{
+    return self->pid;
+}
+
+unsigned
+wn_process_restarts(const WnProcess *self)
+{
+    return self->restarts;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/control/scoreboard.h"
+
+#include "core/base/clock.h"
+#include "core/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct Board {
+    atomic_uint version; /* odd while it is written */
+    uint32_t running;
+    WnScore score;
+} Board;
+
+struct WnScoreboard {
+    Board *board;
+};
+
+int
+wn_scoreboard_create(void)
+{
+    wn_autofd fd = memfd_create("winnow-scoreboard",
+        MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    /* Neither side can make the other's memory go away. */
+    if (fd < 0 || ftruncate(fd, sizeof(Board)) < 0
+        || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+               < 0)
+        return -1;
+    return wn_fd_steal(&fd);
+}
+
+WnScoreboard *
+wn_scoreboard_attach(int fd)
+{
+    WnScoreboard *self;
+    void *memory = mmap(NULL, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED,
+        fd, 0);
+
+    if (memory == MAP_FAILED)
+        return NULL;
+    self = g_new0(WnScoreboard, 1);
+    self->board = memory;
+    return self;
+}
+
+void
+wn_scoreboard_free(WnScoreboard *self)
+{
+    if (self == NULL)
+        return;
+    munmap(self->board, sizeof(Board));
+    g_free(self);
+}
+
+void
+wn_scoreboard_set(WnScoreboard *self, const char *filter, const char *hook,
+    const WnId *id)
+{
+    Board *board = self->board;
+
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_acq_rel);
+    board->running = filter != NULL;
+    if (filter != NULL) {
+        g_strlcpy(board->score.filter, filter, sizeof(board->score.filter));
+        g_strlcpy(board->score.hook, hook != NULL ? hook : "",
+            sizeof(board->score.hook));
+        board->score.has_id = id != NULL;
+        if (id != NULL)
+            board->score.id = *id;
+        board->score.began_ms = wn_clock_mono_ms();
+    }
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
+}
+
+/* A plugin gone wild may have written anything here. */
+static void
+clean(WnScore *score)
+{
+    score->filter[sizeof(score->filter) - 1] = '\0';
+    score->hook[sizeof(score->hook) - 1] = '\0';
+}
+
+bool
+wn_scoreboard_get(const WnScoreboard *self, WnScore *out)
+{
+    const Board *board = self->board;
+    unsigned before = atomic_load_explicit(&board->version,
+        memory_order_acquire);
+    uint32_t running = board->running;
+    uint8_t has_id;
+
+    memcpy(out, &board->score, sizeof(*out));
+    memcpy(&has_id, &out->has_id, sizeof(has_id));
+    out->has_id = has_id == 1;
+    clean(out);
+    atomic_thread_fence(memory_order_acquire);
+    return before % 2 == 0 && running != 0
+           && atomic_load_explicit(&board->version, memory_order_relaxed)
+                  == before;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/control/status.h"
+
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/base/metrics.h"
+#include "core/conf/snapshot.h"
+
+#include <string.h>
+
+typedef struct Count {
+    const char *key;
+    const char *metric;
+    const char *labels;
+} Count;
+
+static const Count message_counts[] = {
+    { "accepted", "winnow_messages_total", "result=\"accepted\"" },
+    { "rejected", "winnow_messages_total", "result=\"rejected\"" },
+    { "tempfailed", "winnow_messages_total", "result=\"tempfailed\"" },
+    { "deleted", "winnow_messages_total", "result=\"deleted\"" },
+    { "rejected_rcpt", "winnow_messages_total", "result=\"rejected_rcpt\"" },
+    { "split", "winnow_split_total", NULL },
+};
+
+static const Count queue_counts[] = {
+    { "messages", "winnow_queue_messages", NULL },
+    { "bytes", "winnow_queue_bytes", NULL },
+};
+
+static int64_t
+value_of(const Count *count)
+{
+    return wn_metrics_lookup(count->metric, count->labels);
+}
+
+/* Of the snapshot in use; 0 if it cannot be told. */
+static int64_t
+snapshot_age(const WnGeneration *generation)
+{
+    g_autoptr(WnSnapshot)
+        snapshot = wn_snapshot_open_generation(wn_generation_config(generation)
+                                                   ->state,
+            wn_generation_published(generation).generation, NULL);
+
+    if (snapshot == NULL)
+        return 0;
+    return MAX(0, wn_clock_unix() - wn_snapshot_built(snapshot));
+}
+
+static const char *
+source_name(const WnConfig *config)
+{
+    return config->source == WN_SOURCE_FILES ? "files" : "mariadb";
+}
+
+static const char *
+sandbox_mode(const WnConfig *config)
+{
+    static const char *const names[] = { "off", "try", "require" };
+
+    return names[config->sandbox];
+}
+
+/* Those that have ended for good tell nothing. */
+static bool
+is_shown(const WnMember *member)
+{
+    return wn_process_state(member->process) != WN_PROCESS_GONE;
+}
+
+/* ---- text ---- */
+
+static void
+print_duration(GString *out, int64_t seconds)
+{
+    int64_t days = seconds / 86400;
+
+    if (days > 0)
+        g_string_append_printf(out, "%" G_GINT64_FORMAT "d ", days);
+    g_string_append_printf(out, "%02d:%02d:%02d", (int)(seconds / 3600 % 24),
+        (int)(seconds / 60 % 60), (int)(seconds % 60));
+}
+
+static void
+print_counts(GString *out, const char *title, const Count *counts, size_t n)
+{
+    g_string_append_printf(out, "%-12s", title);
+    for (size_t i = 0; i < n; i++)
+        g_string_append_printf(out, "%s%" G_GINT64_FORMAT " %s",
+            i > 0 ? ", " : "", value_of(&counts[i]), counts[i].key);
+    g_string_append_c(out, '\n');
+}
+
+static void
+print_member(GString *out, const WnMember *member)
+{
+    const WnProcess *process = member->process;
+
+    g_string_append_printf(out, "%10" G_GUINT64_FORMAT "  %-14s %4u %8d  %-9s",
+        wn_generation_number(member->generation), wn_process_program(process),
+        wn_process_slot(process), wn_process_pid(process),
+        wn_process_state_name(wn_process_state(process)));
+    g_string_append_printf(out, "%8u", wn_process_restarts(process));
+    if (member->kind == WN_KIND_SMTP)
+        g_string_append_printf(out, "  %u sessions", member->sessions);
+    g_string_append_c(out, '\n');
+}
+
+static void
+print_members(GString *out, const WnGeneration *generation)
+{
+    const GPtrArray *members;
+
+    if (generation == NULL)
+        return;
+    members = wn_generation_members(generation);
+    for (guint i = 0; i < members->len; i++)
+        if (is_shown(members->pdata[i]))
+            print_member(out, members->pdata[i]);
+}
+
+static void
+print_generation(GString *out, const WnGeneration *generation)
+{
+    const WnConfig *config = wn_generation_config(generation);
+    WnPublished published = wn_generation_published(generation);
+
+    g_string_append_printf(out, "generation  %" G_GUINT64_FORMAT ", %s\n",
+        wn_generation_number(generation),
+        wn_generation_state_name(wn_generation_state(generation)));
+    g_string_append_printf(out,
+        "snapshot    %" G_GUINT64_FORMAT ", %u domains, age ",
+        published.generation, published.n_domains);
+    print_duration(out, snapshot_age(generation));
+    g_string_append_printf(out, "\nsettings    %s, %s\n", source_name(config),
+        wn_metrics_lookup("winnow_settings_source_up", NULL) != 0
+            ? "in order"
+            : "in trouble");
+    g_string_append_printf(out,
+        "sandbox     %s: no new privileges, no dumps%s%s\n",
+        sandbox_mode(config), config->user != NULL ? ", user " : "",
+        config->user != NULL ? config->user : "");
+}
+
+void
+wn_status_print(const WnSupervisorView *view, GString *out)
+{
+    g_string_append_printf(out, "winnowd     " WN_VERSION ", %s, up ",
+        wn_supervisor_state_name(view->state));
+    print_duration(out, view->uptime_ms / 1000);
+    g_string_append_c(out, '\n');
+    if (view->current != NULL)
+        print_generation(out, view->current);
+    g_string_append_printf(out, "connections %" G_GINT64_FORMAT "\n",
+        wn_metrics_lookup("winnow_connections", NULL));
+    print_counts(out, "messages", message_counts, G_N_ELEMENTS(message_counts));
+    print_counts(out, "queue", queue_counts, G_N_ELEMENTS(queue_counts));
+    g_string_append(out,
+        "\ngeneration  program        slot      pid  state    restarts\n");
+    print_members(out, view->current);
+    print_members(out, view->next);
+    for (guint i = 0; i < view->old->len; i++)
+        print_members(out, view->old->pdata[i]);
+}
+
+/* ---- JSON ---- */
+
+static void
+json_counts(WnJson *json, const char *key, const Count *counts, size_t n)
+{
+    wn_json_open_object(json, key);
+    for (size_t i = 0; i < n; i++)
+        wn_json_int(json, counts[i].key, value_of(&counts[i]));
+    wn_json_close_object(json);
+}
+
+static void
+json_member(WnJson *json, const WnMember *member)
+{
+    const WnProcess *process = member->process;
+
+    wn_json_open_object(json, NULL);
+    wn_json_int(json, "generation",
+        (int64_t)wn_generation_number(member->generation));
+    wn_json_str(json, "program", wn_process_program(process));
+    wn_json_int(json, "slot", wn_process_slot(process));
+    wn_json_int(json, "pid", wn_process_pid(process));
+    wn_json_str(json, "state",
+        wn_process_state_name(wn_process_state(process)));
+    wn_json_int(json, "restarts", wn_process_restarts(process));
+    if (member->kind == WN_KIND_SMTP)
+        wn_json_int(json, "sessions", member->sessions);
+    if (member->using > 0)
+        wn_json_int(json, "snapshot", (int64_t)member->using);
+    wn_json_close_object(json);
+}
+
+static void
+json_members(WnJson *json, const WnGeneration *generation)
+{
+    const GPtrArray *members;
+
+    if (generation == NULL)
+        return;
+    members = wn_generation_members(generation);
+    for (guint i = 0; i < members->len; i++)
+        if (is_shown(members->pdata[i]))
+            json_member(json, members->pdata[i]);
+}
+
+static void
+json_generation(WnJson *json, const WnGeneration *generation)
+{
+    const WnConfig *config = wn_generation_config(generation);
+    WnPublished published = wn_generation_published(generation);
+
+    wn_json_int(json, "generation", (int64_t)wn_generation_number(generation));
+    wn_json_str(json, "generation_state",
+        wn_generation_state_name(wn_generation_state(generation)));
+    wn_json_open_object(json, "snapshot");
+    wn_json_int(json, "generation", (int64_t)published.generation);
+    wn_json_int(json, "domains", published.n_domains);
+    wn_json_int(json, "age_seconds", snapshot_age(generation));
+    wn_json_close_object(json);
+    wn_json_open_object(json, "settings");
+    wn_json_str(json, "source", source_name(config));
+    wn_json_bool(json, "up",
+        wn_metrics_lookup("winnow_settings_source_up", NULL) != 0);
+    wn_json_close_object(json);
+    wn_json_open_object(json, "sandbox");
+    wn_json_str(json, "mode", sandbox_mode(config));
+    wn_json_bool(json, "no_new_privileges", true);
+    wn_json_bool(json, "no_dumps", true);
+    wn_json_str(json, "user", config->user);
+    wn_json_close_object(json);
+}
+
+void
+wn_status_print_json(const WnSupervisorView *view, GString *out)
+{
+    WnJson json;
+
+    wn_json_init(&json, out);
+    wn_json_open_object(&json, NULL);
+    wn_json_str(&json, "version", WN_VERSION);
+    wn_json_str(&json, "state", wn_supervisor_state_name(view->state));
+    wn_json_int(&json, "uptime_seconds", view->uptime_ms / 1000);
+    if (view->current != NULL)
+        json_generation(&json, view->current);
+    wn_json_int(&json, "connections",
+        wn_metrics_lookup("winnow_connections", NULL));
+    json_counts(&json, "messages", message_counts,
+        G_N_ELEMENTS(message_counts));
+    json_counts(&json, "queue", queue_counts, G_N_ELEMENTS(queue_counts));
+    wn_json_open_list(&json, "processes");
+    json_members(&json, view->current);
+    json_members(&json, view->next);
+    for (guint i = 0; i < view->old->len; i++)
+        json_members(&json, view->old->pdata[i]);
+    wn_json_close_list(&json);
+    wn_json_close_object(&json);
+    g_string_append_c(out, '\n');
+}
