@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Private to winnowctl: its commands.  Each gets its own words without the
+ * common options and gives the exit status; what it prints goes to standard
+ * output, what is wrong to standard error.
+ */
+
+#include "core/conf/config.h"
+#include "core/control/control.h"
+
+typedef struct WnCtl {
+    const char *program; /* argv[0], to find the programs beside it */
+    const char *config_path;
+    bool json;
+    GPtrArray *words; /* char*, the command's arguments */
+} WnCtl;
+
+/* Takes "NAME value" out of the words; NULL if it is not there.  A missing
+ * value is a usage error: *out_bad is set. */
+const char *ctl_take_option(WnCtl *ctl, const char *name, bool *out_bad);
+bool ctl_take_flag(WnCtl *ctl, const char *name);
+
+/* The configuration, or NULL after its problems were printed. */
+WnConfig *ctl_read_config(WnCtl *ctl);
+
+WnExit ctl_check(WnCtl *ctl);
+WnExit ctl_daemon(WnCtl *ctl,
+    const char *command); /* status reload stop sync */
+WnExit ctl_queue(WnCtl *ctl);
+WnExit ctl_domain(WnCtl *ctl);
+WnExit ctl_plugin(WnCtl *ctl);
+WnExit ctl_explain(WnCtl *ctl);
+WnExit ctl_sink(WnCtl *ctl);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * winnowctl: the operator's hand.  Talks to the running daemon through the
+ * control sockets, and works without one where it can (check, explain, domain,
+ * plugin, sink).  Opens no port but sink's; reads the configuration and the
+ * published snapshot; writes nothing but what sink receives.
+ */
+
+#include "core/programs/ctl/ctl.h"
+
+#include "core/base/fd.h"
+#include "core/base/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct Command {
+    const char *name;
+    WnExit (*run)(WnCtl *ctl);
+    const char *usage;
+} Command;
+
+static WnExit
+run_status(WnCtl *ctl)
+{
+    return ctl_daemon(ctl, "status");
+}
+
+static WnExit
+run_reload(WnCtl *ctl)
+{
+    return ctl_daemon(ctl, "reload");
+}
+
+static WnExit
+run_stop(WnCtl *ctl)
+{
+    return ctl_daemon(ctl, "stop");
+}
+
+static WnExit
+run_sync(WnCtl *ctl)
+{
+    return ctl_daemon(ctl, "sync");
+}
+
+static const Command commands[] = {
+    { "check", ctl_check,
+        "check                 all errors of the configuration" },
+    { "status", run_status,
+        "status                what runs, and its counters" },
+    { "reload", run_reload, "reload                apply the configuration" },
+    { "stop", run_stop, "stop                  finish sessions and stop" },
+    { "sync", run_sync, "sync [--force]        look at the settings now" },
+    { "explain", ctl_explain,
+        "explain FILE... --to R [--to R2] [--from S] [--client A] [--helo H]\n"
+        "          [--view]            what the filters would do, and why" },
+    { "domain", ctl_domain,
+        "domain list | show D  settings, chain and where they come from" },
+    { "queue", ctl_queue,
+        "queue list [--domain D] [--state S]\n"
+        "  queue show ID [--message]\n"
+        "  queue retry|hold|release|delete|bounce ID... | --domain D" },
+    { "plugin", ctl_plugin, "plugin list | show P | docs P" },
+    { "sink", ctl_sink,
+        "sink --listen A:P --dir D   a receiving server for trials" },
+};
+
+static void
+print_usage(FILE *to)
+{
+    fputs("usage: winnowctl [-c FILE] [--json] COMMAND ...\n\n", to);
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        fprintf(to, "  %s\n", commands[i].usage);
+    fputs("\nexit: 0 done, 1 no or wrong, 2 usage, 3 the daemon is not "
+          "running\n",
+        to);
+}
+
+const char *
+ctl_take_option(WnCtl *ctl, const char *name, bool *out_bad)
+{
+    for (guint i = 0; i < ctl->words->len; i++) {
+        const char *value;
+
+        if (strcmp(ctl->words->pdata[i], name) != 0)
+            continue;
+        if (i + 1 >= ctl->words->len) {
+            fprintf(stderr, "winnowctl: %s needs a value\n", name);
+            *out_bad = true;
+            return NULL;
+        }
+        value = ctl->words->pdata[i + 1];
+        g_ptr_array_remove_range(ctl->words, i, 2);
+        return value;
+    }
+    return NULL;
+}
+
+bool
+ctl_take_flag(WnCtl *ctl, const char *name)
+{
+    for (guint i = 0; i < ctl->words->len; i++)
+        if (strcmp(ctl->words->pdata[i], name) == 0) {
+            g_ptr_array_remove_index(ctl->words, i);
+            return true;
+        }
+    return false;
+}
+
+WnConfig *
+ctl_read_config(WnCtl *ctl)
+{
+    g_autoptr(WnProblems) problems = wn_problems_new();
+    g_autoptr(WnConfig) config = wn_config_read(ctl->config_path, problems);
+    g_autoptr(GString) text = NULL;
+
+    if (wn_problems_count(problems) == 0)
+        return g_steal_pointer(&config);
+    text = g_string_new(NULL);
+    wn_problems_print(problems, text);
+    fputs(text->str, stderr);
+    return NULL;
+}
+
+static WnExit
+run(WnCtl *ctl)
+{
+    g_autofree char *name = NULL;
+
+    if (ctl->words->len == 0) {
+        print_usage(stderr);
+        return WN_EXIT_USAGE;
+    }
+    name = g_strdup(ctl->words->pdata[0]);
+    g_ptr_array_remove_index(ctl->words, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(ctl);
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0) {
+        print_usage(stdout);
+        return WN_EXIT_OK;
+    }
+    fprintf(stderr, "winnowctl: unknown command \"%s\"\n", name);
+    print_usage(stderr);
+    return WN_EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    WnCtl ctl = { .program = argv[0], .words = words };
+    const char *config_path;
+    bool bad = false;
+    WnExit exit_status;
+
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 1; i < argc; i++)
+        g_ptr_array_add(words, argv[i]);
+    wn_log_open("winnowctl", WN_LOG_TEXT, STDERR_FILENO);
+    wn_log_set_level(WN_LEVEL_ERROR);
+    config_path = ctl_take_option(&ctl, "-c", &bad);
+    if (bad)
+        return WN_EXIT_USAGE;
+    ctl.config_path = config_path != NULL ? config_path
+                                          : WN_SYSCONFDIR "/winnow.conf";
+    ctl.json = ctl_take_flag(&ctl, "--json");
+    exit_status = run(&ctl);
+    if (fflush(stdout) != 0 && exit_status == WN_EXIT_OK)
+        exit_status = WN_EXIT_NO;
+    return (int)exit_status;
+}
