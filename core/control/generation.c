@@ -25,7 +25,8 @@ struct WnGeneration {
     GPtrArray *members;
 };
 
-/* Above a filter's own time, which its host enforces between calls. */
+/* Above a filter's own time, which its host enforces between calls.  An action
+ * has no time of its own. */
 #define HANG_MARGIN_MS 1000
 
 static const char *const program_of_kind[] = {
@@ -339,23 +340,23 @@ on_message(void *user, WnProcess *process, uint16_t type, WnSpan payload)
     update(member->generation);
 }
 
+static int64_t
+hook_max_ms(void *user, const char *filter)
+{
+    const WnMember *member = user;
+    const WnFilterConfig *config = wn_config_filter(member->generation->config,
+        filter);
+
+    return (config != NULL ? config->timeout_ms : 0) + HANG_MARGIN_MS;
+}
+
 static const WnProcessHandler process_handler = {
     .started = on_started,
     .ready = on_ready,
     .ended = on_ended,
     .message = on_message,
+    .hook_max_ms = hook_max_ms,
 };
-
-static int64_t
-longest_hook_ms(const WnConfig *config)
-{
-    int64_t longest = 0;
-
-    for (guint i = 0; i < config->filters->len; i++)
-        longest = MAX(longest,
-            ((const WnFilterConfig *)config->filters->pdata[i])->timeout_ms);
-    return longest + HANG_MARGIN_MS;
-}
 
 static WnMember *
 add_member(WnGeneration *self, WnKind kind, unsigned slot)
@@ -372,8 +373,7 @@ add_member(WnGeneration *self, WnKind kind, unsigned slot)
 
     member->generation = self;
     member->kind = kind;
-    if (runs_plugins(member))
-        spec.hook_max_ms = longest_hook_ms(self->config);
+    spec.runs_plugins = runs_plugins(member);
     member->process = wn_process_new(&spec);
     g_ptr_array_add(self->members, member);
     return member;

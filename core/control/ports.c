@@ -23,12 +23,19 @@ wn_ports_new(void)
 }
 
 void
+wn_ports_close(WnPorts *self)
+{
+    for (guint i = 0; i < self->ports->len; i++)
+        wn_fd_close(g_array_index(self->ports, Port, i).fd);
+    g_array_set_size(self->ports, 0);
+}
+
+void
 wn_ports_free(WnPorts *self)
 {
     if (self == NULL)
         return;
-    for (guint i = 0; i < self->ports->len; i++)
-        wn_fd_close(g_array_index(self->ports, Port, i).fd);
+    wn_ports_close(self);
     g_array_unref(self->ports);
     g_free(self);
 }

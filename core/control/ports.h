@@ -22,5 +22,8 @@ bool wn_ports_bind(WnPorts *self, const WnConfig *config, GError **error);
 /* Closes what config does not name. */
 void wn_ports_keep_only(WnPorts *self, const WnConfig *config);
 
+/* New connections are refused from now on. */
+void wn_ports_close(WnPorts *self);
+
 /* Borrowed; -1: not bound. */
 int wn_ports_find(const WnPorts *self, const WnNetaddr *address);

@@ -140,7 +140,9 @@ on_look(void *user)
 
     wn_timer_set(&self->look, LOOK_MS);
     if (!wn_scoreboard_get(self->board, &score)
-        || wn_clock_mono_ms() - score.began_ms <= self->spec.hook_max_ms)
+        || wn_clock_mono_ms() - score.began_ms
+               <= self->spec.handler->hook_max_ms(self->spec.user,
+                   score.filter))
         return;
     wn_remark(WN_LEVEL_ERROR, "%s (%d): filter %s hangs, killed",
         self->spec.program, (int)self->pid, score.filter);
@@ -221,7 +223,7 @@ start(WnProcess *self)
     self->channel = wn_channel_new(self->spec.loop, wn_fd_steal(&ours),
         on_message, on_closed, self);
     enter(self, WN_PROCESS_STARTING, WN_PROCESS_START_MAX_MS);
-    if (self->spec.hook_max_ms > 0)
+    if (self->spec.runs_plugins)
         wn_timer_set(&self->look, LOOK_MS);
     self->spec.handler->started(self->spec.user, self);
 }

@@ -53,6 +53,8 @@ typedef struct WnProcessHandler {
     /* Any other message.  Descriptors are not expected and closed. */
     void (*message)(void *user, WnProcess *process, uint16_t type,
         WnSpan payload);
+    /* How long a call of this filter may take (runs_plugins only). */
+    int64_t (*hook_max_ms)(void *user, const char *filter);
 } WnProcessHandler;
 
 typedef struct WnProcessSpec {
@@ -62,8 +64,7 @@ typedef struct WnProcessSpec {
     const char *config_path; /* borrowed */
     int config_fd;           /* borrowed, as metrics_fd */
     int metrics_fd;
-    int64_t hook_max_ms; /* a plugin's call that takes longer hangs: the program
-                          * is killed; 0: it runs no plugins */
+    bool runs_plugins; /* killed when a call of one takes too long */
     const WnProcessHandler *handler;
     void *user;
 } WnProcessSpec;

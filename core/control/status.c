@@ -69,8 +69,6 @@ is_shown(const WnMember *member)
     return wn_process_state(member->process) != WN_PROCESS_GONE;
 }
 
-/* ---- text ---- */
-
 static void
 print_duration(GString *out, int64_t seconds)
 {
@@ -163,8 +161,6 @@ wn_status_print(const WnSupervisorView *view, GString *out)
     for (guint i = 0; i < view->old->len; i++)
         print_members(out, view->old->pdata[i]);
 }
-
-/* ---- JSON ---- */
 
 static void
 json_counts(WnJson *json, const char *key, const Count *counts, size_t n)

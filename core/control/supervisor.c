@@ -92,8 +92,6 @@ is_first(const WnSupervisor *self)
     return self->current == NULL;
 }
 
-/* ---- the end ---- */
-
 static void
 finish(void *user)
 {
@@ -152,6 +150,7 @@ wn_supervisor_stop(WnSupervisor *self, WnControlCall *call)
     wn_remark(WN_LEVEL_INFO, "stopping");
     enter(self, WN_SUPERVISOR_STOPPING, STOP_MAX_MS);
     wn_metric_set(self->ready_metric, 0);
+    wn_ports_close(self->ports); /* clients go to another relay at once */
     g_clear_pointer(&self->candidate, wn_candidate_free);
     wn_control_answer_all(self->reload_calls, WN_EXIT_NO, "winnowd stops\n");
     wn_control_answer_all(self->reload_waiting, WN_EXIT_NO, "winnowd stops\n");
@@ -164,8 +163,6 @@ wn_supervisor_stop(WnSupervisor *self, WnControlCall *call)
         wn_generation_drain(self->old->pdata[i], STOP_SMTP_MS);
     on_stopping(self);
 }
-
-/* ---- check, start, reload ---- */
 
 static void
 log_reload(const char *result, uint64_t generation, const char *problem)
@@ -252,6 +249,8 @@ open_control(WnSupervisor *self, const WnConfig *config, GError **error)
         NULL);
 
     self->control = wn_commands_listen(self->loop, path, self, error);
+    if (self->control == NULL)
+        g_prefix_error(error, "does another winnowd run?  ");
     return self->control != NULL;
 }
 
@@ -522,8 +521,6 @@ on_deadline(void *user)
         break;
     }
 }
-
-/* ---- making and ending ---- */
 
 static void
 open_metrics(WnSupervisor *self)

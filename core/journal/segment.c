@@ -39,6 +39,18 @@ wn_segment_create(const char *spool, const char *worker, uint64_t size,
     return file.fd;
 }
 
+/* One that is being made must not be touched, not even by a look at its lock:
+ * between making and locking it a writer has nothing but its age to show. */
+static bool
+is_left_over(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0
+           && wn_clock_unix() - (int64_t)st.st_mtime > WN_SEGMENT_UNMADE_S
+           && !wn_segment_has_writer(fd);
+}
+
 void
 wn_segment_sweep(const char *spool)
 {
@@ -52,7 +64,7 @@ wn_segment_sweep(const char *spool)
         if (!g_str_has_suffix(name, ".seg" WN_SEGMENT_UNMADE))
             continue;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd >= 0 && !wn_segment_has_writer(fd) && unlink(path) != 0)
+        if (fd >= 0 && is_left_over(fd) && unlink(path) != 0)
             wn_remark(WN_LEVEL_WARNING, "%s: cannot remove: %s", path,
                 g_strerror(errno));
     }

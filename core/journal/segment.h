@@ -34,8 +34,9 @@ typedef struct WnSegmentName {
 int wn_segment_create(const char *spool, const char *worker, uint64_t size,
     WnSegmentName *out_name, GError **error);
 
-/* Removes files that were being made when their maker died.  Harmless while
- * others are being made: at worst one of those fails and is tried again. */
+/* Removes files that were being made when their maker died: those older than
+ * WN_SEGMENT_UNMADE_S, so that one which is being made is left alone. */
+#define WN_SEGMENT_UNMADE_S 60
 void wn_segment_sweep(const char *spool);
 
 /* Opens for reading and checks the header; -1 with error.  A damaged header is

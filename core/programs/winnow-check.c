@@ -244,6 +244,8 @@ check_all(Check *self)
     g_autoptr(GError) error = NULL;
 
     self->config = read_config(self);
+    if (self->config == NULL || access(self->config->path, F_OK) != 0)
+        return; /* all else would follow from that */
     if (!wn_confine_become(self->config->user, &error)) {
         report(self, "server", "user", error->message);
         return;

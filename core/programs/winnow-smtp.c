@@ -22,7 +22,10 @@
 
 #include <unistd.h>
 
-#define FILTER_DEADLINE_MS (30 * 1000)
+/* For all filters together: the sum of their times, within these bounds.  A
+ * client waits ten minutes for the reply to its message (RFC 5321 §4.5.3.2). */
+#define FILTERS_MIN_MS (30 * 1000)
+#define FILTERS_MAX_MS (240 * 1000)
 #define QUEUE_RETRY_MS 200
 #define DRAIN_LOOK_MS 50
 #define REPORT_MS 1000
@@ -297,6 +300,16 @@ make_engine(Smtp *self)
     wn_filter_client_attach_engine(self->filters, self->engine);
 }
 
+static int64_t
+filters_max_ms(const WnConfig *config)
+{
+    int64_t sum = 0;
+
+    for (guint i = 0; i < config->filters->len; i++)
+        sum += ((const WnFilterConfig *)config->filters->pdata[i])->timeout_ms;
+    return CLAMP(sum, FILTERS_MIN_MS, FILTERS_MAX_MS);
+}
+
 static void
 init(Smtp *self)
 {
@@ -311,7 +324,8 @@ init(Smtp *self)
     wn_timer_init(&self->report, self->child.loop, on_report, self);
     self->journal = wn_journal_new(self->child.loop, config->spool, worker,
         on_durable, self);
-    self->filters = wn_filter_client_new(self->child.loop, FILTER_DEADLINE_MS);
+    self->filters = wn_filter_client_new(self->child.loop,
+        filters_max_ms(config));
     if (config->isolation == WN_ISOLATION_NONE)
         make_engine(self);
     self->receiver = wn_receiver_new(

@@ -192,8 +192,6 @@ take_sync(Sync *self, WnSpan payload)
         build(self, serial);
 }
 
-/* ---- HTTP ---- */
-
 static void
 print_metrics(Sync *self, WnHttpAnswer *answer)
 {
@@ -221,8 +219,6 @@ on_request(void *user, WnSpan path, WnHttpAnswer *answer)
         g_string_append(answer->body, ready ? "ready\n" : "not ready\n");
     }
 }
-
-/* ---- winnowd ---- */
 
 static void
 on_message(void *user, uint16_t type, WnSpan payload, int take_fd)

@@ -9,6 +9,7 @@
 #define LOOK_AHEAD 8          /* past parcels that avoid this server */
 #define UNPROVEN_CONNECTING 2 /* at a time, before anything has worked */
 #define TLS_BROKEN_MS (10 * 60 * 1000)
+#define LIMIT_STAYS_MS 10000 /* after a server took no more connections */
 #define LOST_MAX 5  /* connections lost in a row until it counts as down */
 #define TRIES_MAX 5 /* servers or connections in one attempt */
 
@@ -162,6 +163,15 @@ may_try_again(WnDestination *self, WnCourier *courier, const WnSent *sent)
 }
 
 static void
+grow(WnDestination *self)
+{
+    if (wn_clock_mono_ms() < self->grow_after_ms)
+        return;
+    self->limit += self->limit < WN_DESTINATION_BEGIN ? 1 : 1 / self->limit;
+    self->limit = MIN(self->limit, WN_DESTINATION_MAX);
+}
+
+static void
 on_sent(void *user, WnCourier *courier, uint32_t target,
     const WnAttempt *attempt)
 {
@@ -172,8 +182,7 @@ on_sent(void *user, WnCourier *courier, uint32_t target,
     courier->failed = full.again;
     if (attempt->sent.kind == WN_SENT_OK) {
         courier->endpoint->n_lost = 0;
-        self->limit += self->limit < WN_DESTINATION_BEGIN ? 1 : 1 / self->limit;
-        self->limit = MIN(self->limit, WN_DESTINATION_MAX);
+        grow(self);
     }
     self->all->handler->sent(self->all->user, courier->parcel, target, &full);
 }
@@ -206,6 +215,7 @@ connect_failed(WnDestination *self, WnCourier *courier, const WnSent *why)
     if (n_working > 0) {
         /* It has as many connections as it wants. */
         self->limit = MAX(1, MIN(self->limit, n_working));
+        self->grow_after_ms = wn_clock_mono_ms() + LIMIT_STAYS_MS;
         return;
     }
     wn_endpoint_failed(endpoint);

@@ -39,8 +39,9 @@ struct WnDestination {
     GQueue couriers; /* WnCourier by link */
     unsigned n_idle;
     unsigned n_connecting;
-    double limit; /* of couriers */
-    bool proven;  /* a server has greeted since the last total failure */
+    double limit;          /* of couriers */
+    int64_t grow_after_ms; /* the limit stays until then */
+    bool proven; /* a server has greeted since the last total failure */
     bool blocked;
     bool refusing; /* the line is being given back */
     bool releasing;

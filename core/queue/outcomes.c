@@ -227,23 +227,35 @@ on_sent(void *user, WnParcel *parcel, uint32_t target, const WnAttempt *attempt)
     }
 }
 
+static void
+log_forwarded(const WnParcel *parcel, uint32_t i, const WnEnvelope *envelope,
+    const char *name)
+{
+    const WnEnvelopeScope *scope = &g_array_index(envelope->scopes,
+        WnEnvelopeScope, parcel->scope);
+    WnEvent event;
+
+    wn_queue_event(&event, WN_LEVEL_ERROR, name, parcel,
+        address_of(envelope, parcel, i));
+    wn_event_span(&event, "forward_to", scope->redirect);
+    wn_event_str(&event, "reply", parcel->recipients[i].reply);
+    wn_event_int(&event, "attempts", parcel->attempts);
+    wn_event_str(&event, "dsn", "none");
+    wn_event_bool(&event, "held", true);
+    wn_event_end(&event);
+}
+
 /* A forwarded copy is no business of the sender's, and must not be lost. */
 static void
 hold_forwarded(WnQueue *self, WnParcel *parcel, const char *name)
 {
-    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
-        WnEvent event;
+    WnSpoolContent content;
+    bool readable = wn_spool_read(&parcel->message->record, WN_SPOOL_ENVELOPE,
+        &content, NULL);
 
-        wn_event_begin(&event, WN_LEVEL_ERROR, name);
-        wn_event_id(&event, &parcel->message->id);
-        wn_event_str(&event, "domain", parcel->domain);
-        wn_event_int(&event, "recipient_index", parcel->recipients[i].index);
-        wn_event_str(&event, "reply", parcel->recipients[i].reply);
-        wn_event_int(&event, "attempts", parcel->attempts);
-        wn_event_str(&event, "dsn", "none");
-        wn_event_str(&event, "held", "the forward address refused it");
-        wn_event_end(&event);
-    }
+    for (uint32_t i = 0; readable && i < parcel->n_recipients; i++)
+        log_forwarded(parcel, i, &content.envelope, name);
+    wn_spool_content_clear(&content);
     wn_queue_hold_noted(self, parcel);
 }
 

@@ -137,7 +137,8 @@ wn_parcel_split(WnParcel *self, WnParcelResult result)
     if (n == 0)
         return NULL;
     other = wn_parcel_new(self->message, n);
-    other->domain = g_ref_string_acquire(self->domain);
+    if (self->domain != NULL)
+        other->domain = g_ref_string_acquire(self->domain);
     other->scope = self->scope;
     other->attempts = self->attempts;
     other->state = self->state;

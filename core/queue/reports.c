@@ -287,7 +287,7 @@ choose_recipients(WnReport *self, const WnParcel *parcel, int64_t only,
         uint32_t index = parcel->recipients[i].index;
         WnDsnRecipient recipient;
 
-        if ((only >= 0 && only != i)
+        if ((only >= 0 && only != i) || parcel->redirected
             || !wn_dsn_wanted(from,
                 &g_array_index(from->recipients, WnEnvelopeRecipient, index),
                 self->action))

@@ -364,11 +364,40 @@ wn_spool_new(WnLoop *loop, const char *folder, WnSpoolFoundFn fn, void *user)
     return self;
 }
 
+static void
+ignore(void *user, const WnSpoolFound *found)
+{
+    (void)user;
+    (void)found;
+}
+
+/* A segment whose last record was its seal, such as that of our own journal,
+ * need not wait for the next start. */
+static void
+remove_what_is_done(WnSpool *self)
+{
+    self->fn = ignore;
+    wn_spool_flush(self);
+    for (guint i = self->readable.length; i > 0; i--)
+        ((WnSpoolSegment *)g_queue_pop_head(&self->readable))->listed = false;
+    check_segments(self);
+    while (!g_queue_is_empty(&self->readable)) {
+        WnSpoolSegment *segment = g_queue_pop_head(&self->readable);
+
+        segment->listed = false;
+        if (segment->n_unsettled == 0)
+            read_records(self, segment, STEP_RECORDS / 4);
+        remove_if_done(self, segment);
+    }
+}
+
 void
 wn_spool_free(WnSpool *self)
 {
     if (self == NULL)
         return;
+    if (self->started)
+        remove_what_is_done(self);
     wn_call_unset(&self->step);
     wn_timer_clear(&self->scan);
     wn_timer_clear(&self->flush);

@@ -54,7 +54,7 @@ my @acked = @{ $ledger->{ACK} // [] };
 
 ok(@acked > 10 * $kills, scalar(@acked) . ' messages were answered 250 while '
     . join(', ', map {"$_ died $killed{$_} times"} sort keys %killed));
-ok($w->wait_drained(60), 'the queue drains');
+ok($w->wait_drained(120), 'the queue drains');
 my $arrived = Winnow::Load::arrived($w);
 my @lost = grep { !$arrived->{$_} } @acked;
 is(scalar @lost, 0, 'none of them is lost') or diag("lost: @lost[0 .. ($#lost < 9 ? $#lost : 9)]");

@@ -72,6 +72,8 @@ test_kept_over_a_reload(void)
     g_assert_cmpint(wn_ports_find(ports, &goes), ==, -1);
     g_assert_false(answers(&goes));
     g_assert_true(answers(&stays) && answers(&comes));
+    wn_ports_close(ports);
+    g_assert_false(answers(&stays) || answers(&comes));
 }
 
 static void

@@ -51,6 +51,11 @@ behave(const char *mode)
 
     if (strcmp(mode, "dies") == 0)
         return 3;
+    if (strcmp(mode, "hangs") == 0) {
+        /* The parent's clock is a fake one: so is ours, at its start. */
+        wn_clock_fake(1000 * 1000, 0);
+        wn_scoreboard_set(wn_scoreboard_attach(6), "looper", "message", NULL);
+    }
     self.loop = wn_loop_new();
     self.channel = wn_channel_new(self.loop, 3, behave_on_message,
         behave_on_closed, &self);
@@ -106,17 +111,27 @@ on_message(void *user, WnProcess *process, uint16_t type, WnSpan payload)
     g_assert_true(wn_span_eq(payload, WN_SPAN("hello")));
 }
 
+static int64_t
+hook_max_ms(void *user, const char *filter)
+{
+    (void)user;
+    g_assert_cmpstr(filter, ==, "looper");
+    return 2000;
+}
+
 static const WnProcessHandler handler = {
     .started = on_started,
     .ready = on_ready,
     .ended = on_ended,
     .message = on_message,
+    .hook_max_ms = hook_max_ms,
 };
 
 static void
-set_up(Fixture *self, const char *mode)
+set_up_with(Fixture *self, const char *mode, bool runs_plugins)
 {
     WnProcessSpec spec = { .program = PROGRAM,
+        .runs_plugins = runs_plugins,
         .config_path = mode,
         .config_fd = 0,
         .metrics_fd = 0,
@@ -129,6 +144,12 @@ set_up(Fixture *self, const char *mode)
     self->trace = g_string_new(NULL);
     spec.loop = self->loop;
     self->process = wn_process_new(&spec);
+}
+
+static void
+set_up(Fixture *self, const char *mode)
+{
+    set_up_with(self, mode, false);
 }
 
 static void
@@ -273,6 +294,61 @@ test_second_drain_only_shortens(void)
     tear_down(&self);
 }
 
+/* Retiring, then draining, then killed: one after the other. */
+static void
+test_retire(void)
+{
+    Fixture self;
+
+    set_up(&self, "stubborn");
+    wait_for(&self, "ready");
+    wn_process_retire(self.process, 5000, 3000);
+    g_assert_cmpint(wn_process_state(self.process), ==, WN_PROCESS_RETIRING);
+    step(&self, 4999);
+    g_assert_cmpint(wn_process_state(self.process), ==, WN_PROCESS_RETIRING);
+    step(&self, 1);
+    g_assert_cmpint(wn_process_state(self.process), ==, WN_PROCESS_DRAINING);
+    step(&self, 2999);
+    g_assert_null(strstr(self.trace->str, "gone"));
+    step(&self, 1);
+    wait_for(&self, "gone(killed by signal 9)");
+    tear_down(&self);
+}
+
+/* One that dies while it retires is not started again. */
+static void
+test_killed_while_retiring(void)
+{
+    Fixture self;
+
+    set_up(&self, "ready");
+    wait_for(&self, "ready");
+    wn_process_retire(self.process, 5000, 3000);
+    kill(wn_process_pid(self.process), SIGKILL);
+    wait_for(&self, "gone(killed by signal 9)");
+    tear_down(&self);
+}
+
+/* A filter that hangs takes its process with it, and is named. */
+static void
+test_hanging_plugin(void)
+{
+    Fixture self;
+    WnScore score;
+
+    set_up_with(&self, "hangs", true);
+    wait_for(&self, "ready");
+    wait_for(&self, "started");
+    step(&self, 1900);
+    wn_loop_turn(self.loop);
+    g_assert_null(strstr(self.trace->str, "waiting"));
+    step(&self, 400);
+    wait_for(&self, "waiting(killed by signal 9)");
+    g_assert_true(wn_process_blame(self.process, &score));
+    g_assert_cmpstr(score.filter, ==, "looper");
+    tear_down(&self);
+}
+
 /* Nothing runs: gone all the same, told from the loop. */
 static void
 test_drain_while_waiting(void)
@@ -302,6 +378,10 @@ main(int argc, char **argv)
         test_backoff_begins_anew_after_a_stable_minute);
     g_test_add_func("/process/killed-when-late", test_killed_when_late);
     g_test_add_func("/process/second-drain", test_second_drain_only_shortens);
+    g_test_add_func("/process/retire", test_retire);
+    g_test_add_func("/process/killed-while-retiring",
+        test_killed_while_retiring);
+    g_test_add_func("/process/hanging-plugin", test_hanging_plugin);
     g_test_add_func("/process/drain-while-waiting", test_drain_while_waiting);
     return g_test_run();
 }

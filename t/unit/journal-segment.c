@@ -472,6 +472,28 @@ test_open_refuses(void)
 }
 
 static void
+make_old(const char *path)
+{
+    struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+        { .tv_sec = time(NULL) - WN_SEGMENT_UNMADE_S - 10 } };
+
+    g_assert_cmpint(utimensat(AT_FDCWD, path, times, 0), ==, 0);
+}
+
+/* A file that was made a moment ago may not be locked yet: a new queue once
+ * removed it under its writer's hands, who then answered 451. */
+static void
+test_sweep_leaves_what_is_being_made(void)
+{
+    g_auto(Folder) folder = folder_make();
+    g_autofree char *fresh = g_build_filename(folder.path, "w-0.seg.new", NULL);
+
+    g_assert_true(g_file_set_contents(fresh, "", 0, NULL));
+    wn_segment_sweep(folder.path);
+    g_assert_true(g_file_test(fresh, G_FILE_TEST_EXISTS));
+}
+
+static void
 test_sweep(void)
 {
     g_auto(Folder) folder = folder_make();
@@ -484,6 +506,8 @@ test_sweep(void)
     g_assert_true(g_file_set_contents(left, "", 0, NULL));
     g_assert_true(g_file_set_contents(making, "", 0, NULL));
     g_assert_true(g_file_set_contents(segment, "", 0, NULL));
+    make_old(left);
+    make_old(making);
     fd = open(making, O_RDWR | O_CLOEXEC);
     g_assert_cmpint(flock(fd, LOCK_EX), ==, 0);
     wn_segment_sweep(folder.path);
@@ -515,5 +539,7 @@ main(int argc, char **argv)
     g_test_add_func("/journal/segment/create-fails", test_create_fails);
     g_test_add_func("/journal/segment/open-refuses", test_open_refuses);
     g_test_add_func("/journal/segment/sweep", test_sweep);
+    g_test_add_func("/journal/segment/sweep-leaves-what-is-being-made",
+        test_sweep_leaves_what_is_being_made);
     return g_test_run();
 }

@@ -16,12 +16,13 @@ ask(WnCtl *ctl, const char *socket_name, const char *command)
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *path = NULL;
+    g_autofree char *first = g_strdup(command);
     WnExit answer;
 
     if (config == NULL)
         return WN_EXIT_NO;
-    if (command != NULL)
-        g_ptr_array_add(words, g_strdup(command));
+    if (first != NULL)
+        g_ptr_array_add(words, first);
     for (guint i = 0; i < ctl->words->len; i++)
         g_ptr_array_add(words, ctl->words->pdata[i]);
     if (ctl->json)

@@ -93,14 +93,17 @@ describe(WnSession *session, const WnTransaction *transaction, GString *out)
     g_string_append_c(out, '\n');
 }
 
+/* A reader sees a whole file or none.  Nothing is synced: it is a trial. */
 static bool
 store(const Sink *self, const char *id, const char *suffix, WnSpan bytes)
 {
     g_autofree char *path = g_strdup_printf("%s/%s.%s", self->folder, id,
         suffix);
+    g_autofree char *part = g_strdup_printf("%s.part", path);
 
-    return g_file_set_contents_full(path, bytes.ptr, (gssize)bytes.len,
-        G_FILE_SET_CONTENTS_CONSISTENT, 0644, NULL);
+    return g_file_set_contents_full(part, bytes.ptr, (gssize)bytes.len,
+               G_FILE_SET_CONTENTS_NONE, 0644, NULL)
+           && rename(part, path) == 0;
 }
 
 static WnAnswerWhen
