@@ -18,7 +18,7 @@
 static void
 acceptance_free(WnAcceptance *self)
 {
-    wn_call_unset(&self->fault);
+    wn_deferred_unset(&self->fault);
     g_clear_pointer(&self->unstuffed, g_byte_array_unref);
     wn_header_block_clear(&self->block);
     wn_arena_free(self->arena);
@@ -61,7 +61,7 @@ acceptance_take(WnReceiver *receiver)
         wn_header_block_init(&self->block);
     }
     self->receiver = receiver;
-    wn_call_init(&self->fault, receiver->loop, on_fault, self);
+    wn_deferred_init(&self->fault, receiver->loop, on_fault, self);
     return self;
 }
 
@@ -73,7 +73,7 @@ wn_receiver_free_acceptances(WnReceiver *self)
 
     self->answers_written = true;
     wn_receiver_log_answered(self);
-    wn_call_unset(&self->log_answered);
+    wn_deferred_unset(&self->log_answered);
     g_hash_table_iter_init(&iter, self->detached);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         wn_append_forget(((WnAcceptance *)key)->append);
@@ -95,7 +95,7 @@ wn_receiver_log_answered(void *user)
 
     if (!self->answers_written) {
         self->answers_written = true;
-        wn_call_soon(&self->log_answered);
+        wn_deferred_soon(&self->log_answered);
         return;
     }
     for (guint i = 0; i < self->answered->len; i++) {
@@ -114,7 +114,7 @@ log_soon(WnAcceptance *self)
 
     g_ptr_array_add(receiver->answered, self);
     receiver->answers_written = false;
-    wn_call_soon(&receiver->log_answered);
+    wn_deferred_soon(&receiver->log_answered);
 }
 
 void
@@ -125,7 +125,7 @@ wn_visit_abandon_message(WnVisit *visit)
     if (self == NULL)
         return;
     self->visit = NULL;
-    wn_call_unset(&self->fault);
+    wn_deferred_unset(&self->fault);
     if (self->append != NULL)
         g_hash_table_add(self->receiver->detached, self);
     else
@@ -240,7 +240,7 @@ wn_acceptance_commit(WnAcceptance *self, const WnScopeDecision *decisions,
 
     self->report.reason = wn_acceptance_fill_envelope(self, decisions, edits);
     if (self->report.reason != NULL) {
-        wn_call_soon(&self->fault);
+        wn_deferred_soon(&self->fault);
         return;
     }
     wn_writer_reset(&receiver->writer);
@@ -295,6 +295,7 @@ ask_filters(WnAcceptance *self)
     request.n_recipients = from->len;
     request.recipients = recipients;
     request.message = self->plain;
+    visit->asked = true;
     visit->ticket = wn_filter_ask(visit->receiver->filters, &request,
         self->unstuffed == NULL ? self->message.wire_fd : -1, on_filtered,
         visit);

@@ -32,7 +32,7 @@ typedef struct WnAcceptance {
     WnReply *replies; /* one, or with PRDR one per recipient */
     size_t n_replies;
     WnAppend *append; /* outstanding */
-    WnCall fault;     /* the answer, when copies cannot be made */
+    WnDeferred fault; /* the answer, when copies cannot be made */
     WnMessageReport report;
 } WnAcceptance;
 

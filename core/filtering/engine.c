@@ -33,7 +33,7 @@ struct WnEngineJob {
     WnChainRun *run;
     WnPtrLookup *lookup;
     WnMessage *message;
-    WnCall failed; /* the answer, when no chain can give one */
+    WnDeferred failed; /* the answer, when no chain can give one */
 };
 
 static void answer_failed(WnEngineJob *job);
@@ -190,7 +190,7 @@ begin_txn(WnEngine *self, EngineSession *session, const WnRequest *request)
 static void
 job_free(WnEngineJob *job)
 {
-    wn_call_unset(&job->failed);
+    wn_deferred_unset(&job->failed);
     g_clear_pointer(&job->message, wn_message_free);
     g_free(job);
 }
@@ -294,7 +294,7 @@ on_failed(void *user)
 static void
 answer_failed(WnEngineJob *job)
 {
-    wn_call_soon(&job->failed);
+    wn_deferred_soon(&job->failed);
 }
 
 static void
@@ -385,7 +385,7 @@ wn_engine_ask(WnEngine *self, const WnRequest *request, WnEngineFn fn,
     job->request = request;
     job->fn = fn;
     job->user = user;
-    wn_call_init(&job->failed, self->loop, on_failed, job);
+    wn_deferred_init(&job->failed, self->loop, on_failed, job);
     dispatch(job, session);
     if (job->run != NULL) {
         job->session = session;

@@ -20,6 +20,7 @@ visit_reset(WnVisit *visit)
     g_array_set_size(visit->scopes, 0);
     visit->recipient_bytes = 0;
     visit->asking = NULL;
+    visit->asked = false;
 }
 
 static WnVisit *
@@ -220,11 +221,9 @@ on_reset(void *user, WnSession *session)
 {
     WnReceiver *self = user;
     WnVisit *visit = wn_session_get_data(session);
+    bool asked = visit->asked;
     WnRequest request;
-    bool asked = false;
 
-    for (guint i = 0; i < visit->scopes->len; i++)
-        asked |= g_array_index(visit->scopes, WnVisitScope, i).has_chain;
     visit_reset(visit);
     if (!asked)
         return;
@@ -334,7 +333,7 @@ init_acceptances(WnReceiver *self)
     self->detached = g_hash_table_new(NULL, NULL);
     self->answered = g_ptr_array_new();
     self->spare = g_ptr_array_new();
-    wn_call_init(&self->log_answered, self->loop, wn_receiver_log_answered,
+    wn_deferred_init(&self->log_answered, self->loop, wn_receiver_log_answered,
         self);
     wn_envelope_init(&self->envelope);
     wn_writer_init(&self->writer);
@@ -415,14 +414,14 @@ void
 wn_receiver_accept(WnReceiver *self, int take_fd, const WnNetaddr *peer,
     const char *listener)
 {
+    /* Nine tenths of the sessions taken: idle ones must make room. */
+    bool stressed = g_hash_table_size(self->sessions)
+                    >= (uint64_t)self->max_sessions * 9 / 10;
     WnSession *session;
     WnVisit *visit;
 
-    /* Nine tenths of the sessions taken: idle ones must make room. */
-    self->context.command_timeout_ms = g_hash_table_size(self->sessions)
-                                               > self->max_sessions / 10 * 9
-                                           ? STRESSED_TIMEOUT_MS
-                                           : COMMAND_TIMEOUT_MS;
+    self->context.command_timeout_ms = stressed ? STRESSED_TIMEOUT_MS
+                                                : COMMAND_TIMEOUT_MS;
     session = wn_session_new(&self->context, take_fd, peer,
         is_balancer(self, peer), listener);
     visit = visit_new(self, session);

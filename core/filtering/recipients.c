@@ -252,7 +252,7 @@ on_early(void *user, const WnResponse *response, const char *reason)
     const WnScopeDecision *decision = NULL;
     WnReply reply = recipient_ok;
 
-    (void)reason; /* the filter client has logged it */
+    (void)reason; /* the filter is asked again with the message */
     visit->ticket = NULL;
     if (response != NULL && response->n_decisions == 1)
         decision = &response->decisions[0];
@@ -284,6 +284,7 @@ ask_early(WnVisit *visit, WnSessionRecipient *recipient, uint32_t class_id)
     request.n_recipients = 1;
     request.recipients = &asked;
     visit->asking = recipient;
+    visit->asked = true;
     visit->ticket = wn_filter_ask(visit->receiver->filters, &request, -1,
         on_early, visit);
 }

@@ -42,22 +42,38 @@ protocol_name(const WnTraceFacts *facts)
 static void
 append_from(const WnTraceFacts *facts, const char *address, GString *out)
 {
-    g_autoptr(GString) known = g_string_sized_new(128);
+    static const char hostile[] = " ()\\<>;,\"";
+    WnSpan name = facts->rdns_status == WN_PTR_VERIFIED ? facts->rdns
+                                                        : WN_SPAN("unknown");
+    const char *tag = facts->client.len == 16 ? "IPv6:" : "";
     size_t begin = out->len;
+    size_t known_len = name.len + strlen(" ( [])") + strlen(tag)
+                       + strlen(address);
 
     g_string_append(out, "Received: from ");
-    append_safe(out, facts->helo, " ()\\<>;,\"");
-    if (facts->rdns_status == WN_PTR_VERIFIED)
-        append_safe(known, facts->rdns, " ()\\<>;,\"");
-    else
-        g_string_append(known, "unknown");
-    g_string_append_printf(known, " [%s%s]",
-        facts->client.len == 16 ? "IPv6:" : "", address);
-    g_string_append_printf(out, "%s(%s)",
-        out->len - begin + known->len + 3 > LINE_LEN ? "\r\n\t" : " ",
-        known->str);
+    append_safe(out, facts->helo, hostile);
+    g_string_append(out,
+        out->len - begin + known_len > LINE_LEN ? "\r\n\t(" : " (");
+    append_safe(out, name, hostile);
+    g_string_append(out, " [");
+    g_string_append(out, tag);
+    g_string_append(out, address);
+    g_string_append(out, "])");
 }
 
+static void
+append_by(const WnTraceFacts *facts, const char *id, GString *out)
+{
+    g_string_append(out, "\r\n\tby ");
+    g_string_append(out, facts->hostname);
+    g_string_append(out, " (winnow) with ");
+    g_string_append(out, protocol_name(facts));
+    g_string_append(out, " id ");
+    g_string_append(out, id);
+}
+
+/* Written for every message: the formatting functions, which take memory each
+ * time, are not for here. */
 void
 wn_trace_write(const WnTraceFacts *facts, GString *out)
 {
@@ -73,16 +89,19 @@ wn_trace_write(const WnTraceFacts *facts, GString *out)
         append_safe(out, wn_span_str(facts->tls), "()\\");
         g_string_append_c(out, ')');
     }
-    g_string_append_printf(out, "\r\n\tby %s (winnow) with %s id %s",
-        facts->hostname, protocol_name(facts), id);
+    append_by(facts, id, out);
     if (facts->recipient.len > 0) {
         g_string_append(out, "\r\n\tfor <");
         append_safe(out, facts->recipient, "<>");
         g_string_append_c(out, '>');
     }
-    g_string_append_printf(out, ";\r\n\t%s\r\n", date);
-    g_string_append_printf(out, "X-Winnow-Id: %s\r\n", id);
-    g_string_append_printf(out, "X-Winnow-Client: %s\r\n", address);
+    g_string_append(out, ";\r\n\t");
+    g_string_append(out, date);
+    g_string_append(out, "\r\nX-Winnow-Id: ");
+    g_string_append(out, id);
+    g_string_append(out, "\r\nX-Winnow-Client: ");
+    g_string_append(out, address);
+    g_string_append(out, "\r\n");
 }
 
 static void

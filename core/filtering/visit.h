@@ -46,6 +46,7 @@ typedef struct WnVisit {
     GArray *scopes;                  /* WnVisitScope */
     size_t recipient_bytes;          /* of the accepted ones, in a request */
     WnSessionRecipient *asking;      /* whose early filters run */
+    bool asked;                      /* the filters know of it */
     struct WnAcceptance *acceptance; /* the message under way */
 } WnVisit;
 
@@ -75,7 +76,7 @@ struct WnReceiver {
      * answer was given, waiting to be logged; and ones to be used again. */
     GHashTable *detached;
     GPtrArray *answered;
-    WnCall log_answered;
+    WnDeferred log_answered;
     bool answers_written;
     GPtrArray *spare;
 

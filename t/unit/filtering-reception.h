@@ -122,3 +122,9 @@ char *reception_plain_copy(const Reception *self, guint n,
 /* How often a text stands in the log since it was last forgotten. */
 guint reception_log_count(const Reception *self, const char *text);
 void reception_forget_log(Reception *self);
+
+/* A test for each case of an array; their names are the first member. */
+void reception_add_cases(const char *folder, const void *cases, size_t size,
+    size_t n, GTestDataFunc fn);
+#define ADD_CASES(folder, cases, fn) \
+    reception_add_cases(folder, cases, sizeof *(cases), G_N_ELEMENTS(cases), fn)
