@@ -71,18 +71,20 @@ wn_segment_sweep(const char *spool)
 }
 
 static bool
-parse_segment_header(WnSpan bytes, uint64_t *out_secret)
+parse_segment_header(WnSpan bytes, uint64_t *out_secret, uint64_t *out_size)
 {
     WnReader reader = wn_reader(bytes);
     WnReader crc = wn_reader(wn_span_slice(bytes, bytes.len - 4, 4));
     WnSpan magic = wn_read_raw(&reader, strlen(WN_SEGMENT_MAGIC));
     uint64_t secret = wn_read_u64(&reader);
+    uint64_t size = wn_read_u64(&reader);
 
     if (!wn_span_eq(magic, wn_span_str(WN_SEGMENT_MAGIC))
         || wn_crc32c(0, wn_span_slice(bytes, 0, bytes.len - 4))
                != wn_read_u32(&crc))
         return false;
     *out_secret = secret;
+    *out_size = size;
     return true;
 }
 
@@ -125,12 +127,14 @@ read_secret(int fd, uint64_t *out_secret, bool *out_spare)
     uint8_t bytes[WN_SEGMENT_HEADER_LEN];
     Look look = read_bytes(fd, bytes, sizeof bytes, 0);
     WnRecordHeader first;
+    uint64_t size;
 
     if (look == LOOK_ERROR)
         return LOOK_ERROR;
     *out_spare = false;
     if (look == LOOK_VALID
-        && parse_segment_header(wn_span(bytes, sizeof bytes), out_secret))
+        && parse_segment_header(wn_span(bytes, sizeof bytes), out_secret,
+            &size))
         return LOOK_VALID;
     *out_spare = true;
     look = read_header(fd, WN_SEGMENT_HEADER_LEN, &first);
@@ -338,6 +342,28 @@ find_header(const Place *place, uint64_t *offset)
     }
 }
 
+/* Where a file ended that has since lost its end: it has its whole size from
+ * the beginning and keeps it.  0: the bad record at place is not bad because of
+ * that. */
+static uint64_t
+find_lost_end(const Place *place)
+{
+    uint8_t bytes[WN_SEGMENT_HEADER_LEN];
+    uint64_t end = place->offset + WN_RECORD_HEADER_LEN;
+    uint64_t secret, made_size;
+    WnRecordHeader header;
+    struct stat st;
+
+    if (read_bytes(place->fd, bytes, sizeof bytes, 0) != LOOK_VALID
+        || !parse_segment_header(wn_span(bytes, sizeof bytes), &secret,
+            &made_size)
+        || fstat(place->fd, &st) != 0 || place->offset > (uint64_t)st.st_size)
+        return 0;
+    if (read_header(place->fd, place->offset, &header) == LOOK_VALID)
+        end = place->offset + wn_record_len(&header);
+    return (uint64_t)st.st_size < MIN(made_size, end) ? made_size : 0;
+}
+
 /* A bad record at place: damaged, or the tail?  behind is where it ends, 0 if
  * that is not known. */
 static WnScanStatus
@@ -353,8 +379,11 @@ judge(const Place *place, uint64_t behind, uint64_t *offset)
     look = find_header(place, &found);
     if (look == LOOK_ERROR)
         return WN_SCAN_ERROR;
-    if (look != LOOK_VALID && place->durable == UINT64_MAX)
-        return WN_SCAN_TAIL;
+    if (look != LOOK_VALID && place->durable == UINT64_MAX) {
+        behind = find_lost_end(place);
+        if (behind == 0)
+            return WN_SCAN_TAIL;
+    }
     if (look != LOOK_VALID || found > place->durable)
         found = place->durable;
     *offset = behind != 0 ? behind : found;

@@ -10,7 +10,8 @@
  *    orphaned    no SEAL, no lock              queue reads up to the tail that
  *                                              is no valid record, then deletes
  *    damaged     a bad record with valid ones  queue delivers what is valid and
- *                behind it                     moves the file to spool/damaged
+ *                behind it, or the end of the  moves the file to spool/damaged
+ *                file is missing
  */
 
 #include "core/journal/record.h"
@@ -65,7 +66,7 @@ typedef enum {
  *
  * Bytes before durable are known to be complete: a bad record there is damaged.
  * With UINT64_MAX, for segments without a writer, a bad record is damaged if
- * valid ones follow and the tail if not.
+ * valid ones follow or the file is shorter than it was made, else the tail.
  *
  * check_body: read the body too and verify the CRC (at recovery); else only the
  * header's and the envelope's CRC are verified, the body's when it is used (see

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SPACE_MAX_AGE_MS 200
+#define SHORTAGE_TOLD_MS (60 * 1000)
 #define INODES_MIN 16 /* for segments, outcome logs and what sync publishes */
 
 struct WnAppend {
@@ -35,8 +36,8 @@ struct WnJournal {
     WnCommitter *committer;
     int notify_fd;
     WnWatch notified;
-    WnCall wake;   /* the thread, at the end of the turn */
-    WnCall settle; /* appends that failed at once */
+    WnDeferred wake;   /* the thread, at the end of the turn */
+    WnDeferred settle; /* appends that failed at once */
     WnTimer probe;
 
     WnActive *current; /* NULL: the next append needs another */
@@ -51,6 +52,7 @@ struct WnJournal {
     struct statvfs space;
     int64_t space_at_ms; /* when it was asked; 0: never */
     bool space_known;
+    int64_t shortage_told_ms; /* 0: never */
 
     WnMetric *commit_seconds;
     WnMetric *commit_messages;
@@ -318,8 +320,8 @@ wn_journal_new(WnLoop *loop, const char *spool, const char *worker,
         g_error("cannot make an eventfd: %s", g_strerror(errno));
     wn_watch_init(&self->notified, loop, self->notify_fd, on_notified, self);
     wn_watch_set(&self->notified, WN_WATCH_READ);
-    wn_call_init(&self->wake, loop, on_wake, self);
-    wn_call_init(&self->settle, loop, on_settle, self);
+    wn_deferred_init(&self->wake, loop, on_wake, self);
+    wn_deferred_init(&self->settle, loop, on_settle, self);
     wn_timer_init(&self->probe, loop, on_probe, self);
     init_metrics(self);
     self->committer = wn_committer_new(self->io, spool, worker,
@@ -363,8 +365,8 @@ wn_journal_free(WnJournal *self)
     while (self->first != NULL)
         g_free(take_first(self));
     wn_watch_clear(&self->notified);
-    wn_call_unset(&self->wake);
-    wn_call_unset(&self->settle);
+    wn_deferred_unset(&self->wake);
+    wn_deferred_unset(&self->settle);
     wn_timer_clear(&self->probe);
     wn_fd_close(self->notify_fd);
     g_free(self->zeros);
@@ -432,7 +434,7 @@ write_record(WnJournal *self, WnActiveRecord *record, WnAppend *append)
     }
     append->end = segment->end;
     if (wn_committer_written(self->committer, segment))
-        wn_call_soon(&self->wake);
+        wn_deferred_soon(&self->wake);
     if (segment->end > segment->size / 4 * 3)
         make_spare(self);
 }
@@ -449,7 +451,7 @@ begin(WnJournal *self, WnActiveRecord *record, WnAppend *append)
     if (append->error == 0)
         write_record(self, record, append);
     if (append->segment == NULL)
-        wn_call_soon(&self->settle);
+        wn_deferred_soon(&self->settle);
 }
 
 WnAppend *
@@ -506,22 +508,47 @@ refresh_space(WnJournal *self)
     return self->space_known;
 }
 
+/* Mail is being put off until somebody makes room. */
+static void
+tell_shortage(WnJournal *self, uint64_t free_bytes, uint64_t wanted,
+    uint64_t min_free)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+    WnEvent event;
+
+    if (self->shortage_told_ms != 0
+        && now_ms - self->shortage_told_ms < SHORTAGE_TOLD_MS)
+        return;
+    self->shortage_told_ms = now_ms;
+    wn_event_begin(&event, WN_LEVEL_WARNING, "spool_full");
+    wn_event_str(&event, "spool", self->spool);
+    wn_event_int(&event, "free_bytes", (int64_t)free_bytes);
+    wn_event_int(&event, "wanted_bytes", (int64_t)wanted);
+    wn_event_int(&event, "min_free_space", (int64_t)min_free);
+    wn_event_int(&event, "free_inodes", (int64_t)self->space.f_favail);
+    wn_event_end(&event);
+}
+
 bool
 wn_journal_has_space(WnJournal *self, uint64_t size, uint64_t min_free)
 {
     uint64_t record_len = wn_active_record_len(0, size);
     uint64_t wanted = 0;
     uint64_t free_bytes;
+    bool enough;
 
     if (size > WN_RECORD_BODY_MAX || !refresh_space(self))
         return false;
     if (!has_room(self->current, record_len)
         && !has_room(self->spare, record_len))
         wanted = wn_active_size_for(record_len);
-    if (self->space.f_files != 0 && self->space.f_favail < INODES_MIN)
-        return false;
     free_bytes = (uint64_t)self->space.f_bavail * self->space.f_frsize;
-    return free_bytes >= wanted && free_bytes - wanted >= min_free;
+    enough = free_bytes >= wanted && free_bytes - wanted >= min_free
+             && (self->space.f_files == 0
+                 || self->space.f_favail >= INODES_MIN);
+    if (!enough)
+        tell_shortage(self, free_bytes, wanted, min_free);
+    return enough;
 }
 
 bool

@@ -157,6 +157,13 @@ follow_on_error(WnChainRun *run, const WnChainLink *link)
     end_scope(run, "decided", link);
 }
 
+void
+wn_chain_miss(WnChainRun *run, const WnChainLink *link, const char *reason)
+{
+    wn_chain_skip(run, link, reason);
+    follow_on_error(run, link);
+}
+
 /*
  * Actions
  */

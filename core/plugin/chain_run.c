@@ -265,14 +265,12 @@ run_finish(WnChainRun *self)
     run_free(self);
 }
 
-/* What keeps the link from running, or NULL. */
+/* Why there is no such filter here, or NULL. */
 static const char *
-obstacle(const WnChainScope *scope, const WnChainLink *link)
+why_missing(const WnChainLink *link)
 {
-    if (scope->ended != NULL)
-        return scope->ended;
     if (link->filter == NULL)
-        return "no such filter in conf.d";
+        return "switched off, or not in conf.d";
     return link->policy == NULL ? link->filter->missing : NULL;
 }
 
@@ -281,11 +279,15 @@ static bool
 step_link(WnChainRun *self, WnChainScope *scope)
 {
     const WnChainLink *link = &scope->links[self->at_link];
-    const char *why_not = obstacle(scope, link);
+    const char *missing = why_missing(link);
     WnHookResult result;
 
-    if (why_not != NULL) {
-        wn_chain_skip(self, link, why_not);
+    if (scope->ended != NULL) {
+        wn_chain_skip(self, link, scope->ended);
+        return true;
+    }
+    if (missing != NULL) {
+        wn_chain_miss(self, link, missing);
         return true;
     }
     if (link->policy->error != NULL) {

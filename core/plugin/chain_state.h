@@ -153,6 +153,10 @@ void wn_chain_conclude(WnChainRun *run, const WnChainLink *link,
 /* Enters links that do not run. */
 void wn_chain_skip(WnChainRun *run, const WnChainLink *link,
     const char *reason);
+
+/* The filter of the link is not there to be asked: its on_error decides. */
+void wn_chain_miss(WnChainRun *run, const WnChainLink *link,
+    const char *reason);
 /* What the message of a scope gets without a word of a filter. */
 void wn_chain_tempfail(WnChainRun *run, WnChainScope *scope, WnSpan filter);
 WnScopeDecision wn_chain_too_much_memory(void);

@@ -136,7 +136,7 @@ on_ready(void *user, WnCourier *courier)
         g_clear_pointer(&self->failure_text, g_free);
         self->releasing = self->waiting.n > 0;
         if (self->releasing)
-            wn_call_soon(&self->step);
+            wn_deferred_soon(&self->step);
     }
     if (courier->n_carried >= WN_COURIER_MESSAGES_MAX || self->all->draining)
         dismiss(courier);
@@ -300,7 +300,7 @@ begin_refusing(WnDestination *self, const WnSent *why)
     self->proven = false;
     self->limit = 1;
     self->refusing = true;
-    wn_call_soon(&self->step);
+    wn_deferred_soon(&self->step);
 }
 
 /* Nothing can be opened: is somebody still busy with it, or is this the end of
@@ -473,7 +473,7 @@ on_step(void *user)
     else if (self->releasing)
         release_some(self);
     if (self->refusing || self->releasing)
-        wn_call_soon(&self->step);
+        wn_deferred_soon(&self->step);
 }
 
 /* The one that has waited longest goes ahead; the others follow when it gets
@@ -546,7 +546,7 @@ wn_destination_new(WnDestinations *all, WnRoute *take_route)
     self->limit = WN_DESTINATION_BEGIN;
     find_families(self, &servers);
     g_queue_init(&self->couriers);
-    wn_call_init(&self->step, all->config.loop, on_step, self);
+    wn_deferred_init(&self->step, all->config.loop, on_step, self);
     wn_timer_init(&self->probe, all->config.loop, on_probe, self);
     self->servers = wn_servers_new(&servers, on_servers, self);
     return self;
@@ -567,7 +567,7 @@ wn_destination_free(WnDestination *self)
         wn_parcel_unline(self->line.head);
     while (self->waiting.n > 0)
         wn_parcel_unline(self->waiting.head);
-    wn_call_unset(&self->step);
+    wn_deferred_unset(&self->step);
     wn_timer_clear(&self->probe);
     wn_servers_free(self->servers);
     wn_route_free(self->route);

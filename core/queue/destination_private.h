@@ -18,7 +18,7 @@ struct WnDestinations {
     GHashTable *by_key; /* route key -> WnDestination */
     GQueue idle;        /* WnCourier by idle_link, longest idle first */
     GQueue blocked;     /* WnDestination that want a connection and must wait */
-    WnCall unblock;
+    WnDeferred unblock;
     SSL_CTX *tls_context; /* made when first needed */
     uint32_t turn;
     unsigned n_couriers;
@@ -45,7 +45,7 @@ struct WnDestination {
     bool blocked;
     bool refusing; /* the line is being given back */
     bool releasing;
-    WnCall step; /* refuses or releases some */
+    WnDeferred step; /* refuses or releases some */
     WnTimer probe;
     int64_t probe_backoff_ms;
     int64_t used_ms;

@@ -58,7 +58,7 @@ wn_destinations_gone(WnDestinations *self)
 {
     self->n_couriers--;
     if (!g_queue_is_empty(&self->blocked))
-        wn_call_soon(&self->unblock);
+        wn_deferred_soon(&self->unblock);
 }
 
 static SSL_CTX *
@@ -213,7 +213,7 @@ wn_destinations_new(const WnDestinationsConfig *config,
         (GDestroyNotify)wn_destination_free);
     g_queue_init(&self->idle);
     g_queue_init(&self->blocked);
-    wn_call_init(&self->unblock, config->loop, on_unblock, self);
+    wn_deferred_init(&self->unblock, config->loop, on_unblock, self);
     return self;
 }
 
@@ -224,7 +224,7 @@ wn_destinations_free(WnDestinations *self)
         return;
     g_hash_table_unref(self->by_key);
     g_queue_clear(&self->blocked);
-    wn_call_unset(&self->unblock);
+    wn_deferred_unset(&self->unblock);
     g_clear_pointer(&self->tls_context, SSL_CTX_free);
     g_free(self);
 }

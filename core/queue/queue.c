@@ -156,7 +156,7 @@ on_recheck(void *user)
             return;
         wn_queue_route(self, parcel, WN_LINE_END);
     }
-    wn_call_soon(&self->recheck);
+    wn_deferred_soon(&self->recheck);
 }
 
 void
@@ -169,7 +169,7 @@ wn_queue_set_snapshot(WnQueue *self, WnSnapshot *snapshot)
         MAX(wn_snapshot_n_domains(snapshot), 1));
     self->turn++;
     wn_destinations_set_turn(self->destinations, self->turn);
-    wn_call_soon(&self->recheck);
+    wn_deferred_soon(&self->recheck);
 }
 
 void
@@ -303,7 +303,7 @@ wn_queue_new(WnLoop *loop, const WnConfig *config, WnResolver *resolver,
     self->spool = wn_spool_new(loop, config->spool, on_found, self);
     self->journal = wn_journal_new(loop, config->spool, "queue", on_own_durable,
         self);
-    wn_call_init(&self->recheck, loop, on_recheck, self);
+    wn_deferred_init(&self->recheck, loop, on_recheck, self);
     wn_timer_init(&self->sweep, loop, on_sweep, self);
     wn_timer_init(&self->drain_limit, loop, on_drain_limit, self);
     wn_timer_init(&self->drain_look, loop, on_drain_look, self);
@@ -329,7 +329,7 @@ wn_queue_free(WnQueue *self)
 {
     if (self == NULL)
         return;
-    wn_call_unset(&self->recheck);
+    wn_deferred_unset(&self->recheck);
     wn_timer_clear(&self->sweep);
     wn_timer_clear(&self->drain_limit);
     wn_timer_clear(&self->drain_look);

@@ -30,7 +30,7 @@ struct WnQueue {
     uint64_t n_recheck;        /* of stalled: to be routed again */
     WnDestination **by_domain; /* by the domain's index in the snapshot */
     uint32_t turn;             /* of snapshots */
-    WnCall recheck;
+    WnDeferred recheck;
     WnTimer sweep;
     GQueue reports; /* WnReport on their way to the journal */
 

@@ -8,7 +8,7 @@
 struct WnSchedule {
     GPtrArray *heap; /* of WnParcel, position 1 at index 0 */
     WnTimer timer;
-    WnCall soon; /* more is due than one step took */
+    WnDeferred soon; /* more is due than one step took */
     WnScheduleFn fn;
     void *user;
 };
@@ -96,7 +96,7 @@ hand_out(void *user)
         take_out(self, parcel);
         self->fn(self->user, parcel);
     }
-    wn_call_soon(&self->soon);
+    wn_deferred_soon(&self->soon);
 }
 
 void
@@ -126,7 +126,7 @@ wn_schedule_new(WnLoop *loop, WnScheduleFn fn, void *user)
     self->fn = fn;
     self->user = user;
     wn_timer_init(&self->timer, loop, hand_out, self);
-    wn_call_init(&self->soon, loop, hand_out, self);
+    wn_deferred_init(&self->soon, loop, hand_out, self);
     return self;
 }
 
@@ -137,7 +137,7 @@ wn_schedule_free(WnSchedule *self)
         return;
     for (uint32_t i = 1; i <= self->heap->len; i++)
         at(self, i)->heap_position = 0;
-    wn_call_unset(&self->soon);
+    wn_deferred_unset(&self->soon);
     wn_timer_clear(&self->timer);
     g_ptr_array_unref(self->heap);
     g_free(self);

@@ -33,7 +33,7 @@ struct WnServers {
     unsigned round;     /* of resolving */
     int64_t expires_ms;
     char *problem;
-    WnCall soon; /* tells that all is known without DNS */
+    WnDeferred soon; /* tells that all is known without DNS */
 };
 
 static void
@@ -242,7 +242,7 @@ ask_hosts(WnServers *self)
     for (guint i = 0; i < self->hosts->len; i++)
         ask_host(self->hosts->pdata[i]);
     if (self->n_pending == 0)
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
 }
 
 static gint
@@ -396,7 +396,7 @@ wn_servers_refresh(WnServers *self)
         ask_hosts(self);
     } else if (!ask_mx(self)) {
         self->soon.fn = on_no_way;
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
     }
 }
 
@@ -411,7 +411,7 @@ wn_servers_new(const WnServersConfig *config, WnServersFn fn, void *user)
     self->user = user;
     self->hosts = g_ptr_array_new_with_free_func(host_free);
     self->endpoints = g_ptr_array_new_with_free_func(g_free);
-    wn_call_init(&self->soon, config->loop, on_soon, self);
+    wn_deferred_init(&self->soon, config->loop, on_soon, self);
     for (guint i = 0; i < servers->len; i++) {
         const WnServerSetting *server = servers->pdata[i];
 
@@ -425,7 +425,7 @@ wn_servers_free(WnServers *self)
 {
     if (self == NULL)
         return;
-    wn_call_unset(&self->soon);
+    wn_deferred_unset(&self->soon);
     if (self->mx != NULL)
         wn_question_cancel(self->mx);
     g_ptr_array_unref(self->hosts);

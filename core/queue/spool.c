@@ -29,7 +29,7 @@ struct WnSpool {
     GQueue readable;      /* WnSpoolSegment with something to read */
     GPtrArray *dirty;     /* WnSpoolSegment with outcomes to be written */
     GByteArray *scratch;
-    WnCall step;
+    WnDeferred step;
     WnTimer scan;
     WnTimer flush;
     int64_t complained_ms; /* monotonic */
@@ -63,7 +63,7 @@ enlist(WnSpool *self, WnSpoolSegment *segment)
         return;
     segment->listed = true;
     g_queue_push_tail(&self->readable, segment);
-    wn_call_soon(&self->step);
+    wn_deferred_soon(&self->step);
 }
 
 static void
@@ -161,7 +161,7 @@ on_step(void *user)
     }
     if (!g_queue_is_empty(&self->readable)
         || !g_queue_is_empty(&self->unopened))
-        wn_call_soon(&self->step);
+        wn_deferred_soon(&self->step);
     else
         self->recovering = false;
 }
@@ -234,9 +234,9 @@ wn_spool_scan(WnSpool *self)
         list_folder(self);
     check_segments(self);
     if (!g_queue_is_empty(&self->unopened))
-        wn_call_soon(&self->step);
+        wn_deferred_soon(&self->step);
     if (!self->started)
-        self->recovering = wn_call_is_set(&self->step);
+        self->recovering = wn_deferred_is_set(&self->step);
     self->started = true;
     wn_timer_set(&self->scan, WN_SPOOL_SCAN_MS);
 }
@@ -250,7 +250,7 @@ on_scan(void *user)
 bool
 wn_spool_is_reading(const WnSpool *self)
 {
-    return wn_call_is_set(&self->step);
+    return wn_deferred_is_set(&self->step);
 }
 
 bool
@@ -358,7 +358,7 @@ wn_spool_new(WnLoop *loop, const char *folder, WnSpoolFoundFn fn, void *user)
     g_queue_init(&self->readable);
     self->dirty = g_ptr_array_new();
     self->scratch = g_byte_array_new();
-    wn_call_init(&self->step, loop, on_step, self);
+    wn_deferred_init(&self->step, loop, on_step, self);
     wn_timer_init(&self->scan, loop, on_scan, self);
     wn_timer_init(&self->flush, loop, on_flush, self);
     return self;
@@ -398,7 +398,7 @@ wn_spool_free(WnSpool *self)
         return;
     if (self->started)
         remove_what_is_done(self);
-    wn_call_unset(&self->step);
+    wn_deferred_unset(&self->step);
     wn_timer_clear(&self->scan);
     wn_timer_clear(&self->flush);
     g_queue_clear_full(&self->unopened, g_free);

@@ -38,7 +38,7 @@ struct WnSmtpClient {
     WnStream *stream;
     WnReplyParser parser;
     WnTimer deadline;
-    WnCall soon;       /* tells that there was no socket */
+    WnDeferred soon;   /* tells that there was no socket */
     char *start_error; /* then: why */
     unsigned offers;
     uint64_t size_limit;
@@ -135,7 +135,7 @@ static void
 release(WnSmtpClient *self)
 {
     wn_timer_clear(&self->deadline);
-    wn_call_unset(&self->soon);
+    wn_deferred_unset(&self->soon);
     g_clear_pointer(&self->stream, wn_stream_free);
     wn_reply_parser_clear(&self->parser);
     wn_buffer_clear(&self->commands);
@@ -531,13 +531,13 @@ wn_smtp_client_new(WnLoop *loop, const WnClientConfig *config,
     wn_buffer_init(&self->commands);
     wn_sending_init(&self->sending);
     wn_timer_init(&self->deadline, loop, on_deadline, self);
-    wn_call_init(&self->soon, loop, on_no_socket, self);
+    wn_deferred_init(&self->soon, loop, on_no_socket, self);
     enter(self, CONNECTING);
     self->stream = wn_stream_connect(loop, &config->server, config->source,
         on_stream, self, &error);
     if (self->stream == NULL) {
         self->start_error = g_strdup(error->message);
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
     }
     return self;
 }
@@ -549,7 +549,7 @@ wn_smtp_client_free(WnSmtpClient *self)
         return;
     self->freed = true;
     wn_timer_unset(&self->deadline);
-    wn_call_unset(&self->soon);
+    wn_deferred_unset(&self->soon);
     g_clear_pointer(&self->stream, wn_stream_free);
     if (self->busy == 0)
         release(self);

@@ -23,29 +23,6 @@ agrees(WnSpan input, WnSpan signature)
     return memcmp(input.ptr, signature.ptr, len) == 0;
 }
 
-/* The next word of *rest and the one space behind it. */
-static WnSpan
-take_word(WnSpan *rest)
-{
-    const char *space = memchr(rest->ptr, ' ', rest->len);
-    size_t len = space != NULL ? (size_t)(space - rest->ptr) : rest->len;
-    WnSpan word = wn_span_slice(*rest, 0, len);
-
-    *rest = wn_span_slice(*rest, len + 1, rest->len);
-    return word;
-}
-
-static bool
-parse_port(WnSpan text, uint16_t *out_port)
-{
-    uint64_t port;
-
-    if (text.len > 5 || !wn_span_to_u64(text, &port) || port > UINT16_MAX)
-        return false;
-    *out_port = (uint16_t)port;
-    return true;
-}
-
 static bool
 parse_address(WnSpan text, bool six, WnNetaddr *out_address)
 {
@@ -57,7 +34,7 @@ parse_address(WnSpan text, bool six, WnNetaddr *out_address)
 static WnProxyStatus
 parse_text(WnSpan line, WnNetaddr *out_client)
 {
-    WnSpan protocol = take_word(&line);
+    WnSpan protocol = wn_span_take_word(&line);
     bool six = wn_span_eq(protocol, WN_SPAN("TCP6"));
     WnNetaddr client;
     WnNetaddr server;
@@ -67,10 +44,10 @@ parse_text(WnSpan line, WnNetaddr *out_client)
         return WN_PROXY_LOCAL;
     if (!six && !wn_span_eq(protocol, WN_SPAN("TCP4")))
         return WN_PROXY_BROKEN;
-    if (!parse_address(take_word(&line), six, &client)
-        || !parse_address(take_word(&line), six, &server)
-        || !parse_port(take_word(&line), &client.port)
-        || !parse_port(take_word(&line), &port) || line.len > 0)
+    if (!parse_address(wn_span_take_word(&line), six, &client)
+        || !parse_address(wn_span_take_word(&line), six, &server)
+        || !wn_port_parse(wn_span_take_word(&line), &client.port)
+        || !wn_port_parse(wn_span_take_word(&line), &port) || line.len > 0)
         return WN_PROXY_BROKEN;
     *out_client = client;
     return WN_PROXY_OK;

@@ -145,13 +145,13 @@ wn_session_end(WnSession *self, const WnReply *reply, const char *reason)
     handler->closed(self->context->handler_self, self);
     wn_session_hand_over(self);
     wn_stream_finish(g_steal_pointer(&self->stream), LINGER_MS);
-    wn_call_soon(&self->soon);
+    wn_deferred_soon(&self->soon);
 }
 
 static void
 session_free(WnSession *self)
 {
-    wn_call_unset(&self->soon);
+    wn_deferred_unset(&self->soon);
     wn_timer_clear(&self->deadline);
     wn_buffer_clear(&self->out);
     wn_store_clear(&self->store);
@@ -466,13 +466,13 @@ wn_session_new(const WnSessionContext *context, int take_fd,
     wn_buffer_init(&self->out);
     wn_store_init(&self->store, context->spool, context->memory_max);
     wn_timer_init(&self->deadline, context->loop, on_deadline, self);
-    wn_call_init(&self->soon, context->loop, on_soon, self);
+    wn_deferred_init(&self->soon, context->loop, on_soon, self);
     self->stream = wn_stream_new(context->loop, take_fd, on_stream, self);
     if (proxy) {
         wn_session_enter(self, WN_STATE_PROXY);
     } else {
         wn_session_enter(self, WN_STATE_CONNECT);
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
     }
     return self;
 }

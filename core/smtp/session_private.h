@@ -61,7 +61,7 @@ struct WnSession {
     char *listener;
     void *data;
     WnTimer deadline; /* of the state */
-    WnCall soon;      /* the beginning, then the end */
+    WnDeferred soon;  /* the beginning, then the end */
     WnBuffer out;     /* replies until the session waits for the client */
     bool calling;     /* within a function of the handler that answers */
     bool draining;

@@ -111,7 +111,8 @@ test_recovers_all(void)
 }
 
 /* Cut anywhere, with or without zeros behind: what is left is a prefix of the
- * records, and the rest is the tail, not damage. */
+ * records.  With zeros the rest is the tail, not damage; a file that is shorter
+ * than it was made has lost something, and says so. */
 static void
 check_cut(const Example *example, size_t cut, bool zeros)
 {
@@ -133,7 +134,7 @@ check_cut(const Example *example, size_t cut, bool zeros)
     for (guint i = 0; i < whole; i++)
         g_assert_cmpuint(g_array_index(found.numbers, uint64_t, i), ==, i);
     g_assert_cmpint(found.end, ==, WN_SCAN_TAIL);
-    g_assert_cmpuint(found.n_damaged, ==, 0);
+    g_assert_cmpuint(found.n_damaged, ==, zeros ? 0 : 1);
 }
 
 static void

@@ -139,8 +139,14 @@ static const Case cases[] = {
         { PROBE "policy = no\non_error = tempfail" },
         "tempfail 451 4.7.1 \"Message cannot be checked now, please try again"
         " later\" by a; a:fail(no)" },
-    { "instance-missing", { PROBE "start = out of order\non_error = tempfail" },
+    { "missing-instance-skips", { PROBE "start = out of order" },
         "deliver; a:skipped(the plugin does not start: out of order)" },
+    { "missing-instance-tempfails",
+        { PROBE "start = out of order\non_error = tempfail",
+            PROBE "script = message=pass" },
+        "tempfail 451 4.7.1 \"Message cannot be checked now, please try again"
+        " later\" by a; a:skipped(the plugin does not start: out of order);"
+        " b:skipped(decided by a)" },
     { "tags",
         { PROBE "script = headers=tag:k=v", PROBE "script = message=seen:k",
             PROBE "script = message=seen:other" },
