@@ -273,11 +273,19 @@ check_whole(Reading *self, const char *shown)
     require(self, config->mariadb_user != NULL, shown, "user");
 }
 
+/* Short, as all files stand below one folder; but in full where the question
+ * is which folder was meant. */
+static char *
+shown_name(const char *path)
+{
+    return access(path, F_OK) == 0 ? g_path_get_basename(path) : g_strdup(path);
+}
+
 WnConfig *
 wn_config_read(const char *path, WnProblems *problems)
 {
     WnConfig *config = config_new(path);
-    g_autofree char *shown = g_path_get_basename(config->path);
+    g_autofree char *shown = shown_name(config->path);
     Reading reading = {
         .config = config,
         .problems = problems,

@@ -27,17 +27,6 @@ struct WnSnapshot {
     const char *strings;
 };
 
-static const size_t record_size[WN_SNAP_N_SECTIONS] = {
-    [WN_SNAP_BUCKETS] = sizeof(WnSnapBucket),
-    [WN_SNAP_DOMAINS] = sizeof(WnSnapDomain),
-    [WN_SNAP_SERVERS] = sizeof(WnSnapServer),
-    [WN_SNAP_MAILBOXES] = sizeof(WnSnapMailbox),
-    [WN_SNAP_CLASSES] = sizeof(WnSnapClass),
-    [WN_SNAP_LINKS] = sizeof(WnSnapLink),
-    [WN_SNAP_OPTIONS] = sizeof(WnSnapOption),
-    [WN_SNAP_STRINGS] = 1,
-};
-
 static uint64_t
 count_of(const WnSnapshot *self, WnSnapSectionId id)
 {
@@ -94,7 +83,7 @@ sections_fit(const WnSnapshot *self)
 
         if (part->offset % WN_SNAP_ALIGNMENT != 0
             || part->offset < sizeof(WnSnapHeader) || part->offset > len
-            || part->count > (len - part->offset) / record_size[i]
+            || part->count > (len - part->offset) / wn_snap_record_size(i)
             || part->count > UINT32_MAX)
             return false;
     }

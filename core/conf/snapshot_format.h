@@ -142,6 +142,24 @@ _Static_assert(sizeof(WnSnapClass) == 24, "layout");
 _Static_assert(sizeof(WnSnapLink) == 32, "layout");
 _Static_assert(sizeof(WnSnapOption) == 16, "layout");
 
+/* What a section's count counts. */
+static inline unsigned
+wn_snap_record_size(unsigned section)
+{
+    static const unsigned sizes[WN_SNAP_N_SECTIONS] = {
+        [WN_SNAP_BUCKETS] = sizeof(WnSnapBucket),
+        [WN_SNAP_DOMAINS] = sizeof(WnSnapDomain),
+        [WN_SNAP_SERVERS] = sizeof(WnSnapServer),
+        [WN_SNAP_MAILBOXES] = sizeof(WnSnapMailbox),
+        [WN_SNAP_CLASSES] = sizeof(WnSnapClass),
+        [WN_SNAP_LINKS] = sizeof(WnSnapLink),
+        [WN_SNAP_OPTIONS] = sizeof(WnSnapOption),
+        [WN_SNAP_STRINGS] = 1,
+    };
+
+    return sizes[section];
+}
+
 /* FNV-1a, its bits mixed at the end as in MurmurHash3 (both public domain):
  * FNV alone leaves the upper half of short names too much alike. */
 static inline uint64_t

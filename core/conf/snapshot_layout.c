@@ -14,17 +14,6 @@ struct WnSnapshotLayout {
     GHashTable *shared; /* text to its offset, for what repeats */
 };
 
-static const unsigned record_sizes[WN_SNAP_N_SECTIONS] = {
-    [WN_SNAP_BUCKETS] = sizeof(WnSnapBucket),
-    [WN_SNAP_DOMAINS] = sizeof(WnSnapDomain),
-    [WN_SNAP_SERVERS] = sizeof(WnSnapServer),
-    [WN_SNAP_MAILBOXES] = sizeof(WnSnapMailbox),
-    [WN_SNAP_CLASSES] = sizeof(WnSnapClass),
-    [WN_SNAP_LINKS] = sizeof(WnSnapLink),
-    [WN_SNAP_OPTIONS] = sizeof(WnSnapOption),
-    [WN_SNAP_STRINGS] = 1,
-};
-
 WnSnapshotLayout *
 wn_snapshot_layout_new(void)
 {
@@ -32,7 +21,7 @@ wn_snapshot_layout_new(void)
     WnSnapClass empty = { .n_links = 0 };
 
     for (unsigned i = 0; i < WN_SNAP_STRINGS; i++)
-        self->records[i] = g_array_new(FALSE, TRUE, record_sizes[i]);
+        self->records[i] = g_array_new(FALSE, TRUE, wn_snap_record_size(i));
     self->strings = g_byte_array_new();
     g_byte_array_append(self->strings, (const uint8_t *)"", 1);
     self->shared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -231,7 +220,7 @@ place_sections(const WnSnapshotLayout *self, WnSnapHeader *header)
 
         at += (WN_SNAP_ALIGNMENT - at % WN_SNAP_ALIGNMENT) % WN_SNAP_ALIGNMENT;
         header->sections[i] = (WnSnapSection){ at, count };
-        at += count * record_sizes[i];
+        at += count * wn_snap_record_size(i);
     }
     return at;
 }
@@ -246,7 +235,8 @@ copy_sections(const WnSnapshotLayout *self, const WnSnapHeader *header,
                                                 : self->records[i]->data;
 
         if (part->count > 0)
-            memcpy(file + part->offset, from, part->count * record_sizes[i]);
+            memcpy(file + part->offset, from,
+                part->count * wn_snap_record_size(i));
     }
 }
 

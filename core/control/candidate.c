@@ -16,7 +16,7 @@ struct WnCandidate {
     WnConfig *config;
     char *problems; /* that were found here; NULL: none */
     WnCommand *check;
-    WnCall tell; /* when winnow-check could not be started */
+    WnDeferred tell; /* when winnow-check could not be started */
     WnCandidateFn fn;
     void *user;
 };
@@ -119,7 +119,7 @@ run_check(WnCandidate *self, WnLoop *loop, const char *path, int config_fd)
     }
     g_free(self->problems);
     self->problems = g_strdup_printf("%s\n", error->message);
-    wn_call_soon(&self->tell);
+    wn_deferred_soon(&self->tell);
 }
 
 WnCandidate *
@@ -131,7 +131,7 @@ wn_candidate_new(WnLoop *loop, const char *config_path, const WnConfig *current,
 
     self->fn = fn;
     self->user = user;
-    wn_call_init(&self->tell, loop, on_tell, self);
+    wn_deferred_init(&self->tell, loop, on_tell, self);
     run_check(self, loop, config_path, config_fd);
     return self;
 }
@@ -141,7 +141,7 @@ wn_candidate_free(WnCandidate *self)
 {
     if (self == NULL)
         return;
-    wn_call_unset(&self->tell);
+    wn_deferred_unset(&self->tell);
     wn_command_free(self->check);
     wn_config_free(self->config);
     g_free(self->problems);

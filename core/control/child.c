@@ -24,6 +24,7 @@ typedef struct Arguments {
     int config_fd;
     int metrics_fd;
     int scoreboard_fd;
+    int counts_fd;
 } Arguments;
 
 G_NORETURN static void
@@ -54,11 +55,12 @@ parse_arguments(int argc, char **argv, Arguments *out)
         { "config", required_argument, NULL, 'f' },
         { "metrics", required_argument, NULL, 'm' },
         { "scoreboard", required_argument, NULL, 'b' },
+        { "counts", required_argument, NULL, 'n' },
         { NULL, 0, NULL, 0 },
     };
     int option;
 
-    *out = (Arguments){ 0, -1, -1, -1, -1 };
+    *out = (Arguments){ 0, -1, -1, -1, -1, -1 };
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) >= 0) {
         if (option == 's')
             out->slot = parse_number(optarg);
@@ -70,12 +72,14 @@ parse_arguments(int argc, char **argv, Arguments *out)
             out->metrics_fd = parse_number(optarg);
         else if (option == 'b')
             out->scoreboard_fd = parse_number(optarg);
+        else if (option == 'n')
+            out->counts_fd = parse_number(optarg);
         else if (option != 'c')
             return false;
     }
     return optind == argc && out->slot >= 0 && out->supervisor_fd >= 0
            && out->config_fd >= 0 && out->metrics_fd >= 0
-           && out->scoreboard_fd >= 0;
+           && out->scoreboard_fd >= 0 && out->counts_fd >= 0;
 }
 
 static void
@@ -85,6 +89,7 @@ keep_to_ourselves(const Arguments *arguments)
     wn_fd_set_cloexec(arguments->config_fd, true);
     wn_fd_set_cloexec(arguments->metrics_fd, true);
     wn_fd_set_cloexec(arguments->scoreboard_fd, true);
+    wn_fd_set_cloexec(arguments->counts_fd, true);
     umask(077);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
@@ -126,6 +131,7 @@ wn_child_init(WnChild *self, const char *program, int argc, char **argv)
     wn_fd_close(arguments.scoreboard_fd);
     self->slot = (unsigned)arguments.slot;
     self->config_fd = arguments.config_fd;
+    self->counts_fd = arguments.counts_fd;
     self->supervisor_fd = arguments.supervisor_fd;
     self->loop = wn_loop_new();
     wn_timer_init(&self->orphan, self->loop, on_orphan, self);
@@ -181,6 +187,19 @@ wn_child_ready(WnChild *self)
     wn_channel_send(self->supervisor, WN_CHILD_READY, WN_SPAN_EMPTY, -1);
 }
 
+WnSnapshot *
+wn_child_open_snapshot(const WnChild *self)
+{
+    g_autoptr(GError) error = NULL;
+    WnSnapshot *snapshot = wn_snapshot_open_current(self->config->state,
+        &error);
+
+    if (error != NULL)
+        wn_remark(WN_LEVEL_ERROR, "the previous settings stay: %s",
+            error->message);
+    return snapshot;
+}
+
 void
 wn_child_using(WnChild *self, uint64_t generation)
 {
@@ -207,4 +226,5 @@ wn_child_clear(WnChild *self)
     g_clear_pointer(&self->config, wn_config_free);
     g_clear_pointer(&self->scoreboard, wn_scoreboard_free);
     wn_fd_close(self->config_fd);
+    wn_fd_close(self->counts_fd);
 }

@@ -19,6 +19,7 @@
  */
 
 #include "core/conf/config.h"
+#include "core/conf/snapshot.h"
 #include "core/control/scoreboard.h"
 #include "core/event/channel.h"
 
@@ -60,6 +61,8 @@ typedef struct WnChild {
 
     WnScoreboard *scoreboard; /* for programs that run plugins */
     int config_fd;     /* the configuration as bytes, for programs of its own */
+    int counts_fd;     /* connections of each client at all winnow-smtp of this
+                        * generation: shared_counts.h, column by slot */
     int supervisor_fd; /* until wn_child_connect() */
     bool draining;
     WnTimer orphan; /* the end, when winnowd is gone and draining takes long */
@@ -77,6 +80,10 @@ void wn_child_init(WnChild *self, const char *program, int argc, char **argv);
 void wn_child_connect(WnChild *self, WnChildFn on_message, WnLoopFn on_drain,
     void *user);
 void wn_child_ready(WnChild *self);
+
+/* The snapshot that was published last (transfer full); NULL: there is none, or
+ * it cannot be used, which is logged, and what is in use stays. */
+WnSnapshot *wn_child_open_snapshot(const WnChild *self);
 
 /* Tells winnowd which snapshot is in use. */
 void wn_child_using(WnChild *self, uint64_t generation);

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define REQUEST_MAX (64 * 1024)
@@ -206,23 +205,6 @@ wn_control_answer_all(GPtrArray *calls, WnExit exit, const char *text)
     g_ptr_array_set_size(calls, 0);
 }
 
-static int
-dial(const char *path)
-{
-    struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    wn_autofd fd = -1;
-
-    if (g_strlcpy(sa.sun_path, path, sizeof(sa.sun_path))
-        >= sizeof(sa.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return -1;
-    return wn_fd_steal(&fd);
-}
-
 static bool
 send_words(int fd, const char *const *words)
 {
@@ -261,7 +243,7 @@ fail(GString *out, const char *path, const char *why)
 WnExit
 wn_control_ask(const char *path, const char *const *words, GString *out)
 {
-    wn_autofd fd = dial(path);
+    wn_autofd fd = wn_fd_dial(path, SOCK_STREAM);
     int saved = errno;
     char digit;
 

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/base/shared_counts.h"
 #include "core/base/wire.h"
 #include "core/conf/config_wire.h"
 #include "core/control/quarantine.h"
@@ -19,6 +20,7 @@ struct WnGeneration {
     int config_fd;
     int plugin_config_fd; /* without filters that were switched off; -1: as
                            * config_fd */
+    int counts_fd;        /* of winnow-smtp's connections: a column for each */
     bool has_pairs;       /* false: they wait for the snapshot */
     WnPublished published;
     WnQuarantine *quarantine;
@@ -217,6 +219,17 @@ seal_config(const WnConfig *config, GError **error)
     return fd;
 }
 
+static int
+make_counts(const WnConfig *config, GError **error)
+{
+    int fd = wn_shared_counts_create(MAX(config->workers, 1));
+
+    if (fd < 0)
+        wn_fd_set_error(error, errno, "make a table of connections for",
+            config->path);
+    return fd;
+}
+
 static bool
 runs_plugins(const WnMember *member)
 {
@@ -368,6 +381,7 @@ add_member(WnGeneration *self, WnKind kind, unsigned slot)
         .config_path = self->config->path,
         .config_fd = self->config_fd,
         .metrics_fd = self->spec.metrics_fd,
+        .counts_fd = self->counts_fd,
         .handler = &process_handler,
         .user = member };
 
@@ -393,15 +407,17 @@ wn_generation_new(const WnGenerationSpec *spec, WnConfig *take_config,
     WnStart how, GError **error)
 {
     g_autoptr(WnConfig) config = take_config;
-    int config_fd = seal_config(config, error);
+    wn_autofd config_fd = seal_config(config, error);
+    wn_autofd counts_fd = config_fd >= 0 ? make_counts(config, error) : -1;
     WnGeneration *self;
 
-    if (config_fd < 0)
+    if (counts_fd < 0)
         return NULL;
     self = g_new0(WnGeneration, 1);
     self->spec = *spec;
     self->config = g_steal_pointer(&config);
-    self->config_fd = config_fd;
+    self->config_fd = wn_fd_steal(&config_fd);
+    self->counts_fd = wn_fd_steal(&counts_fd);
     self->plugin_config_fd = -1;
     self->quarantine = wn_quarantine_new();
     self->members = g_ptr_array_new_with_free_func(member_free);
@@ -420,6 +436,7 @@ wn_generation_free(WnGeneration *self)
     wn_config_free(self->config);
     wn_fd_close(self->config_fd);
     wn_fd_close(self->plugin_config_fd);
+    wn_fd_close(self->counts_fd);
     wn_quarantine_free(self->quarantine);
     g_free(self);
 }
@@ -537,12 +554,6 @@ const WnConfig *
 wn_generation_config(const WnGeneration *self)
 {
     return self->config;
-}
-
-int
-wn_generation_config_fd(const WnGeneration *self)
-{
-    return self->config_fd;
 }
 
 WnPublished

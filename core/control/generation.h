@@ -113,6 +113,5 @@ uint64_t wn_generation_number(const WnGeneration *self);
 WnGenerationState wn_generation_state(const WnGeneration *self);
 const char *wn_generation_state_name(WnGenerationState state);
 const WnConfig *wn_generation_config(const WnGeneration *self);
-int wn_generation_config_fd(const WnGeneration *self); /* borrowed */
 WnPublished wn_generation_published(const WnGeneration *self);
 const GPtrArray *wn_generation_members(const WnGeneration *self); /* WnMember */

@@ -27,12 +27,13 @@ struct WnProcess {
     WnScoreboard *board; /* NULL: it was never started */
     WnTimer look;        /* at the board */
     WnTimer due;         /* WAITING, NEW: to start; else: to kill */
-    WnCall tell_gone;
+    WnDeferred tell_gone;
     int64_t backoff_ms;
     int64_t ready_ms; /* when it became ready; 0: it did not */
     int64_t drain_until_ms;
     int64_t drain_ms; /* RETIRING: for draining, when that comes */
     unsigned restarts;
+    WnMetric *restarts_metric; /* of all processes of this program */
 };
 
 static void
@@ -71,21 +72,20 @@ log_end(const WnProcess *self, const char *why)
 static void
 count_restart(WnProcess *self)
 {
-    g_autofree char *labels = g_strdup_printf("program=\"%s\"",
-        self->spec.program);
-
     self->restarts++;
-    wn_metric_add(wn_metrics_counter("winnow_process_restarts_total", labels,
-                      "Programs that ended by themselves and were started "
-                      "again."),
-        1);
+    wn_metric_add(self->restarts_metric, 1);
 }
 
+/* A filter that brings its program down is switched off before long; until
+ * then, one bad message must not keep all others waiting. */
 static void
-reset_backoff_if_stable(WnProcess *self)
+reset_backoff(WnProcess *self)
 {
+    WnScore score;
+
     if (self->ready_ms > 0
-        && wn_clock_mono_ms() - self->ready_ms >= WN_PROCESS_STABLE_MS)
+        && (wn_clock_mono_ms() - self->ready_ms >= WN_PROCESS_STABLE_MS
+            || wn_process_blame(self, &score)))
         self->backoff_ms = WN_PROCESS_BACKOFF_MIN_MS;
 }
 
@@ -94,7 +94,7 @@ after_end(WnProcess *self, const char *why)
 {
     wn_timer_unset(&self->look);
     g_clear_pointer(&self->channel, wn_channel_free);
-    reset_backoff_if_stable(self);
+    reset_backoff(self);
     self->ready_ms = 0;
     log_end(self, why);
     self->pid = 0;
@@ -166,12 +166,12 @@ run(WnProcess *self, int supervisor_fd, int board_fd, GError **error)
     char slot[16];
     const char *argv[] = { self->spec.program, "-c", self->spec.config_path,
         "--slot", slot, "--supervisor", "3", "--config", "4", "--metrics", "5",
-        "--scoreboard", "6", NULL };
+        "--scoreboard", "6", "--counts", "7", NULL };
     WnSpawn spawn = { .path = self->path,
         .argv = argv,
         .fds = { supervisor_fd, self->spec.config_fd, self->spec.metrics_fd,
-            board_fd },
-        .n_fds = 4,
+            board_fd, self->spec.counts_fd },
+        .n_fds = 5,
         .output_fd = -1 };
     pid_t pid;
 
@@ -273,13 +273,16 @@ WnProcess *
 wn_process_new(const WnProcessSpec *spec)
 {
     WnProcess *self = g_new0(WnProcess, 1);
+    g_autofree char *labels = g_strdup_printf("program=\"%s\"", spec->program);
 
     self->spec = *spec;
+    self->restarts_metric = wn_metrics_counter("winnow_process_restarts_total",
+        labels, "Programs that ended by themselves and were started again.");
     self->path = wn_program_path(spec->program);
     self->backoff_ms = WN_PROCESS_BACKOFF_MIN_MS;
     wn_timer_init(&self->due, spec->loop, on_due, self);
     wn_timer_init(&self->look, spec->loop, on_look, self);
-    wn_call_init(&self->tell_gone, spec->loop, on_tell_gone, self);
+    wn_deferred_init(&self->tell_gone, spec->loop, on_tell_gone, self);
     enter(self, WN_PROCESS_NEW, 0);
     return self;
 }
@@ -289,7 +292,7 @@ wn_process_free(WnProcess *self)
 {
     if (self == NULL)
         return;
-    wn_call_unset(&self->tell_gone);
+    wn_deferred_unset(&self->tell_gone);
     wn_timer_clear(&self->due);
     wn_timer_clear(&self->look);
     g_clear_pointer(&self->channel, wn_channel_free);
@@ -320,7 +323,7 @@ wn_process_drain(WnProcess *self, int64_t max_ms)
     case WN_PROCESS_NEW:
     case WN_PROCESS_WAITING:
         enter(self, WN_PROCESS_GONE, -1);
-        wn_call_soon(&self->tell_gone);
+        wn_deferred_soon(&self->tell_gone);
         break;
     case WN_PROCESS_STARTING:
     case WN_PROCESS_READY:

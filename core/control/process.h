@@ -18,7 +18,8 @@
  *                          +--ended--> GONE
  *
  * The back-off doubles from 100 ms to 30 s and begins anew for a program that
- * was ready and has lived for a minute.  A program that does not get ready, or
+ * was ready and has lived for a minute, or that a filter has brought down.  A
+ * program that does not get ready, or
  * does not end, in time is killed.  process.c: enter() is the only writer of
  * the state.
  */
@@ -64,6 +65,7 @@ typedef struct WnProcessSpec {
     const char *config_path; /* borrowed */
     int config_fd;           /* borrowed, as metrics_fd */
     int metrics_fd;
+    int counts_fd;     /* base/shared_counts.h */
     bool runs_plugins; /* killed when a call of one takes too long */
     const WnProcessHandler *handler;
     void *user;

@@ -9,23 +9,26 @@
 #include <string.h>
 
 typedef struct Count {
-    const char *key;
+    const char *key;   /* in JSON */
+    const char *words; /* for people */
     const char *metric;
     const char *labels;
 } Count;
 
 static const Count message_counts[] = {
-    { "accepted", "winnow_messages_total", "result=\"accepted\"" },
-    { "rejected", "winnow_messages_total", "result=\"rejected\"" },
-    { "tempfailed", "winnow_messages_total", "result=\"tempfailed\"" },
-    { "deleted", "winnow_messages_total", "result=\"deleted\"" },
-    { "rejected_rcpt", "winnow_messages_total", "result=\"rejected_rcpt\"" },
-    { "split", "winnow_split_total", NULL },
+    { "accepted", "accepted", "winnow_messages_total", "result=\"accepted\"" },
+    { "rejected", "rejected", "winnow_messages_total", "result=\"rejected\"" },
+    { "tempfailed", "tempfailed", "winnow_messages_total",
+        "result=\"tempfailed\"" },
+    { "deleted", "deleted", "winnow_messages_total", "result=\"deleted\"" },
+    { "rejected_rcpt", "refused at RCPT", "winnow_messages_total",
+        "result=\"rejected_rcpt\"" },
+    { "split", "split off", "winnow_split_total", NULL },
 };
 
 static const Count queue_counts[] = {
-    { "messages", "winnow_queue_messages", NULL },
-    { "bytes", "winnow_queue_bytes", NULL },
+    { "messages", "messages", "winnow_queue_messages", NULL },
+    { "bytes", "bytes", "winnow_queue_bytes", NULL },
 };
 
 static int64_t
@@ -86,7 +89,7 @@ print_counts(GString *out, const char *title, const Count *counts, size_t n)
     g_string_append_printf(out, "%-12s", title);
     for (size_t i = 0; i < n; i++)
         g_string_append_printf(out, "%s%" G_GINT64_FORMAT " %s",
-            i > 0 ? ", " : "", value_of(&counts[i]), counts[i].key);
+            i > 0 ? ", " : "", value_of(&counts[i]), counts[i].words);
     g_string_append_c(out, '\n');
 }
 
@@ -106,16 +109,29 @@ print_member(GString *out, const WnMember *member)
 }
 
 static void
-print_members(GString *out, const WnGeneration *generation)
+add_shown(GPtrArray *members, const WnGeneration *generation)
 {
-    const GPtrArray *members;
+    const GPtrArray *all;
 
     if (generation == NULL)
         return;
-    members = wn_generation_members(generation);
-    for (guint i = 0; i < members->len; i++)
-        if (is_shown(members->pdata[i]))
-            print_member(out, members->pdata[i]);
+    all = wn_generation_members(generation);
+    for (guint i = 0; i < all->len; i++)
+        if (is_shown(all->pdata[i]))
+            g_ptr_array_add(members, all->pdata[i]);
+}
+
+/* Those of the generation that serves come first (transfer full). */
+static GPtrArray *
+shown_members(const WnSupervisorView *view)
+{
+    GPtrArray *members = g_ptr_array_new();
+
+    add_shown(members, view->current);
+    add_shown(members, view->next);
+    for (guint i = 0; i < view->old->len; i++)
+        add_shown(members, view->old->pdata[i]);
+    return members;
 }
 
 static void
@@ -128,8 +144,9 @@ print_generation(GString *out, const WnGeneration *generation)
         wn_generation_number(generation),
         wn_generation_state_name(wn_generation_state(generation)));
     g_string_append_printf(out,
-        "snapshot    %" G_GUINT64_FORMAT ", %u domains, age ",
-        published.generation, published.n_domains);
+        "snapshot    %" G_GUINT64_FORMAT ", %u domain%s, age ",
+        published.generation, published.n_domains,
+        published.n_domains == 1 ? "" : "s");
     print_duration(out, snapshot_age(generation));
     g_string_append_printf(out, "\nsettings    %s, %s\n", source_name(config),
         wn_metrics_lookup("winnow_settings_source_up", NULL) != 0
@@ -144,6 +161,8 @@ print_generation(GString *out, const WnGeneration *generation)
 void
 wn_status_print(const WnSupervisorView *view, GString *out)
 {
+    g_autoptr(GPtrArray) members = shown_members(view);
+
     g_string_append_printf(out, "winnowd     " WN_VERSION ", %s, up ",
         wn_supervisor_state_name(view->state));
     print_duration(out, view->uptime_ms / 1000);
@@ -156,10 +175,8 @@ wn_status_print(const WnSupervisorView *view, GString *out)
     print_counts(out, "queue", queue_counts, G_N_ELEMENTS(queue_counts));
     g_string_append(out,
         "\ngeneration  program        slot      pid  state    restarts\n");
-    print_members(out, view->current);
-    print_members(out, view->next);
-    for (guint i = 0; i < view->old->len; i++)
-        print_members(out, view->old->pdata[i]);
+    for (guint i = 0; i < members->len; i++)
+        print_member(out, members->pdata[i]);
 }
 
 static void
@@ -193,19 +210,6 @@ json_member(WnJson *json, const WnMember *member)
 }
 
 static void
-json_members(WnJson *json, const WnGeneration *generation)
-{
-    const GPtrArray *members;
-
-    if (generation == NULL)
-        return;
-    members = wn_generation_members(generation);
-    for (guint i = 0; i < members->len; i++)
-        if (is_shown(members->pdata[i]))
-            json_member(json, members->pdata[i]);
-}
-
-static void
 json_generation(WnJson *json, const WnGeneration *generation)
 {
     const WnConfig *config = wn_generation_config(generation);
@@ -235,6 +239,7 @@ json_generation(WnJson *json, const WnGeneration *generation)
 void
 wn_status_print_json(const WnSupervisorView *view, GString *out)
 {
+    g_autoptr(GPtrArray) members = shown_members(view);
     WnJson json;
 
     wn_json_init(&json, out);
@@ -250,10 +255,8 @@ wn_status_print_json(const WnSupervisorView *view, GString *out)
         G_N_ELEMENTS(message_counts));
     json_counts(&json, "queue", queue_counts, G_N_ELEMENTS(queue_counts));
     wn_json_open_list(&json, "processes");
-    json_members(&json, view->current);
-    json_members(&json, view->next);
-    for (guint i = 0; i < view->old->len; i++)
-        json_members(&json, view->old->pdata[i]);
+    for (guint i = 0; i < members->len; i++)
+        json_member(&json, members->pdata[i]);
     wn_json_close_list(&json);
     wn_json_close_object(&json);
     g_string_append_c(out, '\n');

@@ -174,7 +174,7 @@ log_reload(const char *result, uint64_t generation, const char *problem)
     wn_event_str(&event, "result", result);
     wn_event_int(&event, "generation", (int64_t)generation);
     if (problem != NULL)
-        wn_event_str(&event, "error", problem);
+        wn_event_span(&event, "error", wn_span_trim(wn_span_str(problem)));
     wn_event_end(&event);
 }
 
@@ -375,12 +375,15 @@ static void
 switch_to_next(WnSupervisor *self)
 {
     WnGeneration *before = move_to_old(self, &self->current);
+    const WnConfig *config;
 
     wn_generation_retire(before);
     wn_generation_drain_queue(before, QUEUE_DRAIN_MS);
     self->current = g_steal_pointer(&self->next);
     wn_generation_start_queue(self->current);
-    wn_ports_keep_only(self->ports, wn_generation_config(self->current));
+    config = wn_generation_config(self->current);
+    wn_ports_keep_only(self->ports, config);
+    wn_log_set_format(config->log_json ? WN_LOG_JSON : WN_LOG_TEXT);
     hurry_oldest(self);
     enter(self, WN_SUPERVISOR_SWITCHING, SWITCHING_MAX_MS);
 }

@@ -69,7 +69,7 @@ parse_id(const char *text, WnId *out_id, GString *out)
 {
     if (wn_id_parse(wn_span_str(text), out_id))
         return true;
-    g_string_append_printf(out, "\"%s\" is no id\n", text);
+    g_string_append_printf(out, "\"%s\" is not an id\n", text);
     return false;
 }
 
@@ -131,9 +131,14 @@ apply(WnQueue *queue, WnQueueCommand command, const Words *words, GString *out)
         filter.id = &id;
         n += wn_queue_command(queue, command, &filter);
     }
+    if (n == 0) {
+        g_string_append_printf(out, "%s: nothing in the queue fits\n",
+            words->command);
+        return WN_EXIT_NO;
+    }
     g_string_append_printf(out, "%s: %u recipient%s\n", words->command, n,
         n == 1 ? "" : "s");
-    return n > 0 ? WN_EXIT_OK : WN_EXIT_NO;
+    return WN_EXIT_OK;
 }
 
 WnExit

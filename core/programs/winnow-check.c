@@ -160,8 +160,9 @@ on_refused(void *user, const char *name, const char *reason)
 {
     Check *self = user;
 
-    if (uses_plugin(self->config, name)
-        || g_strcmp0(name, self->config->plugins) == 0)
+    if (g_strcmp0(name, self->config->plugins) == 0)
+        report(self, "server", "plugins", reason);
+    else if (uses_plugin(self->config, name))
         wn_problems_add(self->problems,
             (WnPlace){ .file = self->config->plugins }, "plugin %s: %s", name,
             reason);

@@ -12,18 +12,13 @@
  */
 
 #include "core/base/fd.h"
-#include "core/base/log.h"
 #include "core/control/child.h"
 #include "core/filtering/server.h"
-
-#define DNS_TIMEOUT_MS 5000
+#include "core/programs/plugin_host.h"
 
 typedef struct Filter {
     WnChild child;
-    WnLoader *loader;
-    WnResolver *resolver;
-    WnChainHost *host;
-    WnEngine *engine;
+    WnPluginHost plugins;
     WnFilterServer *server; /* NULL: nobody asks now */
     bool draining;
 } Filter;
@@ -34,7 +29,7 @@ on_server_closed(void *user)
     Filter *self = user;
 
     g_clear_pointer(&self->server, wn_filter_server_free);
-    wn_engine_forget_sessions(self->engine);
+    wn_engine_forget_sessions(self->plugins.engine);
     if (self->draining)
         wn_loop_stop(self->child.loop);
 }
@@ -47,9 +42,9 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     (void)payload;
     if (type == WN_CHILD_FILTER) {
         g_clear_pointer(&self->server, wn_filter_server_free);
-        wn_engine_forget_sessions(self->engine);
-        self->server = wn_filter_server_new(self->child.loop, self->engine,
-            take_fd, on_server_closed, self);
+        wn_engine_forget_sessions(self->plugins.engine);
+        self->server = wn_filter_server_new(self->child.loop,
+            self->plugins.engine, take_fd, on_server_closed, self);
         return;
     }
     if (type == WN_CHILD_START)
@@ -68,64 +63,17 @@ on_drain(void *user)
         wn_loop_stop(self->child.loop);
 }
 
-/* winnow-check has seen all this before, unless a file has changed since. */
-static void
-log_problems(const WnProblems *problems)
-{
-    for (unsigned i = 0; i < wn_problems_count(problems); i++) {
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        wn_problem_print(wn_problems_get(problems, i), text);
-        wn_remark(WN_LEVEL_ERROR, "%s", text->str);
-    }
-}
-
-static void
-on_trace(void *user, const char *filter, const char *hook, const WnId *id)
-{
-    wn_scoreboard_set(user, filter, hook, id);
-}
-
-static void
-init(Filter *self)
-{
-    const WnConfig *config = self->child.config;
-    g_autoptr(WnProblems) problems = wn_problems_new();
-    g_autoptr(GError) error = NULL;
-
-    self->loader = wn_loader_new(config->plugins);
-    self->resolver = wn_resolver_new(self->child.loop, config->dns_servers,
-        DNS_TIMEOUT_MS, &error);
-    if (self->resolver == NULL)
-        wn_remark(WN_LEVEL_ERROR, "no DNS: %s", error->message);
-    self->host = wn_chain_host_new(self->child.loop, config, self->loader,
-        self->resolver, problems);
-    log_problems(problems);
-    wn_chain_host_set_trace(self->host, on_trace, self->child.scoreboard);
-    self->engine = wn_engine_new(self->child.loop, self->host, self->resolver,
-        config->state);
-}
-
-static void
-clear(Filter *self)
-{
-    g_clear_pointer(&self->server, wn_filter_server_free);
-    wn_engine_free(self->engine);
-    wn_chain_host_free(self->host);
-    g_clear_pointer(&self->resolver, wn_resolver_free);
-    wn_loader_free(self->loader);
-    wn_child_clear(&self->child);
-}
-
 int
 main(int argc, char **argv)
 {
     Filter self = { 0 };
 
     wn_child_init(&self.child, "winnow-filter", argc, argv);
-    init(&self);
+    wn_plugin_host_init(&self.plugins, &self.child);
     wn_child_connect(&self.child, on_message, on_drain, &self);
     wn_child_run(&self.child);
-    clear(&self);
+    g_clear_pointer(&self.server, wn_filter_server_free);
+    wn_plugin_host_clear(&self.plugins);
+    wn_child_clear(&self.child);
     return 0;
 }

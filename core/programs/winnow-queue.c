@@ -15,6 +15,7 @@
  *    under way -> exit
  */
 
+#include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/control/child.h"
@@ -30,6 +31,7 @@
 #define DNS_TIMEOUT_MS 10000
 #define LOCK_RETRY_MS 20
 #define DRAIN_MS 10000
+#define LOCK_PATIENCE_MS (DRAIN_MS + 2000)
 
 typedef struct QueueProgram {
     WnChild child;
@@ -37,8 +39,9 @@ typedef struct QueueProgram {
     WnQueue *queue;
     int lock_fd;
     WnTimer lock_retry;
-    WnListener *listener; /* run/queue */
-    GHashTable *workers;  /* Worker, set */
+    int64_t lock_since_ms; /* the wait for it began, or was last told of */
+    WnListener *listener;  /* run/queue */
+    GHashTable *workers;   /* Worker, set */
     WnControlServer *control;
 } QueueProgram;
 
@@ -128,16 +131,10 @@ listen_for_workers(QueueProgram *self, GError **error)
 static void
 use_current_snapshot(QueueProgram *self)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(WnSnapshot)
-        snapshot = wn_snapshot_open_current(self->child.config->state, &error);
+    g_autoptr(WnSnapshot) snapshot = wn_child_open_snapshot(&self->child);
 
-    if (snapshot == NULL) {
-        if (error != NULL)
-            wn_remark(WN_LEVEL_ERROR, "the previous settings stay: %s",
-                error->message);
+    if (snapshot == NULL)
         return;
-    }
     wn_queue_set_snapshot(self->queue, snapshot);
     wn_child_using(&self->child, wn_snapshot_generation(snapshot));
 }
@@ -166,6 +163,22 @@ begin(QueueProgram *self)
     wn_child_ready(&self->child);
 }
 
+/* A predecessor is gone soon: a lock that stays is somebody else's. */
+static void
+wait_for_lock(QueueProgram *self)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+
+    if (now_ms - self->lock_since_ms >= LOCK_PATIENCE_MS) {
+        self->lock_since_ms = now_ms;
+        wn_remark(WN_LEVEL_ERROR,
+            "cannot deliver: another winnow-queue works on spool %s; end the "
+            "winnowd that it belongs to, or give each a spool of its own",
+            self->child.config->spool);
+    }
+    wn_timer_set(&self->lock_retry, LOCK_RETRY_MS);
+}
+
 static void
 try_lock(void *user)
 {
@@ -174,7 +187,7 @@ try_lock(void *user)
     if (flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
         begin(self);
     else if (errno == EWOULDBLOCK || errno == EINTR)
-        wn_timer_set(&self->lock_retry, LOCK_RETRY_MS);
+        wait_for_lock(self);
     else
         give_up(self, g_strerror(errno));
 }
@@ -185,6 +198,7 @@ start(QueueProgram *self)
     g_autofree char *path = g_build_filename(self->child.config->spool,
         "queue.lock", NULL);
 
+    self->lock_since_ms = wn_clock_mono_ms();
     self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (self->lock_fd < 0)
         give_up(self, g_strerror(errno));

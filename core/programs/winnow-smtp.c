@@ -19,6 +19,7 @@
 #include "core/control/control.h"
 #include "core/event/listener.h"
 #include "core/filtering/receiver.h"
+#include "core/programs/plugin_host.h"
 
 #include <unistd.h>
 
@@ -41,7 +42,8 @@ typedef struct Smtp {
     WnReceiver *receiver;
     WnJournal *journal;
     WnFilterClient *filters;
-    GPtrArray *ports; /* Port */
+    WnSharedCounts *counts; /* NULL: those of this process alone */
+    GPtrArray *ports;       /* Port */
     bool started;
 
     WnChannel *queue; /* NULL: winnow-queue is not there now */
@@ -50,11 +52,7 @@ typedef struct Smtp {
     WnTimer report;
     unsigned reported; /* sessions that winnowd knows of */
 
-    /* isolation = none */
-    WnLoader *loader;
-    WnResolver *resolver;
-    WnChainHost *host;
-    WnEngine *engine;
+    WnPluginHost plugins; /* isolation = none */
 } Smtp;
 
 static void
@@ -153,16 +151,10 @@ dial_queue(void *user)
 static void
 use_current_snapshot(Smtp *self)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(WnSnapshot)
-        snapshot = wn_snapshot_open_current(self->child.config->state, &error);
+    g_autoptr(WnSnapshot) snapshot = wn_child_open_snapshot(&self->child);
 
-    if (snapshot == NULL) {
-        if (error != NULL)
-            wn_remark(WN_LEVEL_ERROR, "the previous settings stay: %s",
-                error->message);
+    if (snapshot == NULL)
         return;
-    }
     wn_receiver_set_snapshot(self->receiver, snapshot);
     wn_child_using(&self->child, wn_snapshot_generation(snapshot));
 }
@@ -261,45 +253,6 @@ on_drain(void *user)
     retire(self);
 }
 
-/* winnow-check has seen all this before, unless a file has changed since. */
-static void
-log_problems(const WnProblems *problems)
-{
-    for (unsigned i = 0; i < wn_problems_count(problems); i++) {
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        wn_problem_print(wn_problems_get(problems, i), text);
-        wn_remark(WN_LEVEL_ERROR, "%s", text->str);
-    }
-}
-
-static void
-on_trace(void *user, const char *filter, const char *hook, const WnId *id)
-{
-    wn_scoreboard_set(user, filter, hook, id);
-}
-
-static void
-make_engine(Smtp *self)
-{
-    const WnConfig *config = self->child.config;
-    g_autoptr(WnProblems) problems = wn_problems_new();
-    g_autoptr(GError) error = NULL;
-
-    self->loader = wn_loader_new(config->plugins);
-    self->resolver = wn_resolver_new(self->child.loop, config->dns_servers,
-        5000, &error);
-    if (self->resolver == NULL)
-        wn_remark(WN_LEVEL_ERROR, "no DNS: %s", error->message);
-    self->host = wn_chain_host_new(self->child.loop, config, self->loader,
-        self->resolver, problems);
-    log_problems(problems);
-    wn_chain_host_set_trace(self->host, on_trace, self->child.scoreboard);
-    self->engine = wn_engine_new(self->child.loop, self->host, self->resolver,
-        config->state);
-    wn_filter_client_attach_engine(self->filters, self->engine);
-}
-
 static int64_t
 filters_max_ms(const WnConfig *config)
 {
@@ -326,13 +279,21 @@ init(Smtp *self)
         on_durable, self);
     self->filters = wn_filter_client_new(self->child.loop,
         filters_max_ms(config));
-    if (config->isolation == WN_ISOLATION_NONE)
-        make_engine(self);
+    if (config->isolation == WN_ISOLATION_NONE) {
+        wn_plugin_host_init(&self->plugins, &self->child);
+        wn_filter_client_attach_engine(self->filters, self->plugins.engine);
+    }
+    self->counts = wn_shared_counts_new(self->child.counts_fd,
+        self->child.slot);
+    if (self->counts == NULL)
+        wn_remark(WN_LEVEL_ERROR,
+            "connections of a client are counted in this process alone");
     self->receiver = wn_receiver_new(
         &(WnReceiverConfig){ .loop = self->child.loop,
             .config = config,
             .filters = self->filters,
-            .journal = self->journal });
+            .journal = self->journal,
+            .counts = self->counts });
     dial_queue(self);
 }
 
@@ -342,11 +303,9 @@ clear(Smtp *self)
 {
     g_ptr_array_unref(self->ports);
     wn_receiver_free(self->receiver);
+    wn_shared_counts_free(self->counts);
     wn_filter_client_free(self->filters);
-    g_clear_pointer(&self->engine, wn_engine_free);
-    g_clear_pointer(&self->host, wn_chain_host_free);
-    g_clear_pointer(&self->resolver, wn_resolver_free);
-    g_clear_pointer(&self->loader, wn_loader_free);
+    wn_plugin_host_clear(&self->plugins);
     wn_journal_free(self->journal);
     g_clear_pointer(&self->queue, wn_channel_free);
     wn_timer_clear(&self->queue_retry);

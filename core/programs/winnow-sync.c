@@ -108,15 +108,10 @@ note_snapshot(Sync *self, const WnSnapshot *snapshot)
 static void
 offer_previous(Sync *self)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(WnSnapshot)
-        snapshot = wn_snapshot_open_current(self->child.config->state, &error);
+    g_autoptr(WnSnapshot) snapshot = wn_child_open_snapshot(&self->child);
 
-    if (snapshot == NULL) {
-        if (error != NULL)
-            wn_remark(WN_LEVEL_ERROR, "%s", error->message);
+    if (snapshot == NULL)
         return;
-    }
     note_snapshot(self, snapshot);
     send_published(self, wn_snapshot_generation(snapshot),
         wn_snapshot_n_domains(snapshot));

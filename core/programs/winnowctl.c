@@ -20,7 +20,8 @@
 typedef struct Command {
     const char *name;
     WnExit (*run)(WnCtl *ctl);
-    const char *usage;
+    const char *synopsis;
+    const char *help;
 } Command;
 
 static WnExit
@@ -48,35 +49,47 @@ run_sync(WnCtl *ctl)
 }
 
 static const Command commands[] = {
-    { "check", ctl_check,
-        "check                 all errors of the configuration" },
-    { "status", run_status,
-        "status                what runs, and its counters" },
-    { "reload", run_reload, "reload                apply the configuration" },
-    { "stop", run_stop, "stop                  finish sessions and stop" },
-    { "sync", run_sync, "sync [--force]        look at the settings now" },
+    { "check", ctl_check, "check", "all errors of the configuration" },
+    { "status", run_status, "status", "what runs, and its counters" },
+    { "reload", run_reload, "reload", "apply the configuration" },
+    { "stop", run_stop, "stop", "finish sessions and stop" },
+    { "sync", run_sync, "sync [--force]", "look at the settings now" },
     { "explain", ctl_explain,
-        "explain FILE... --to R [--to R2] [--from S] [--client A] [--helo H]\n"
-        "          [--view]            what the filters would do, and why" },
-    { "domain", ctl_domain,
-        "domain list | show D  settings, chain and where they come from" },
+        "explain FILE... --to R [--to R2] [--from S]\n"
+        "          [--client A] [--helo H] [--view]",
+        "what the filters would do, and why" },
+    { "domain", ctl_domain, "domain list | show D",
+        "settings, and where they come from" },
     { "queue", ctl_queue,
         "queue list [--domain D] [--state S]\n"
         "  queue show ID [--message]\n"
-        "  queue retry|hold|release|delete|bounce ID... | --domain D" },
-    { "plugin", ctl_plugin, "plugin list | show P | docs P" },
-    { "sink", ctl_sink,
-        "sink --listen A:P --dir D   a receiving server for trials" },
+        "  queue retry|hold|release|delete|bounce\n"
+        "          ID... | --domain D",
+        "what waits, and what to do with it" },
+    { "plugin", ctl_plugin, "plugin list | show P | docs P",
+        "filters and actions, and their options" },
+    { "sink", ctl_sink, "sink --listen A:P --dir D",
+        "a receiving server for trials" },
 };
 
+/* The help stands beside the last line of the synopsis. */
 static void
 print_usage(FILE *to)
 {
     fputs("usage: winnowctl [-c FILE] [--json] COMMAND ...\n\n", to);
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        fprintf(to, "  %s\n", commands[i].usage);
-    fputs("\nexit: 0 done, 1 no or wrong, 2 usage, 3 the daemon is not "
-          "running\n",
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const char *synopsis = commands[i].synopsis;
+        const char *last = strrchr(synopsis, '\n');
+
+        if (last != NULL)
+            fprintf(to, "  %.*s\n", (int)(last - synopsis), synopsis);
+        fprintf(to, last != NULL ? "%-44s%s\n" : "  %-42s%s\n",
+            last != NULL ? last + 1 : synopsis, commands[i].help);
+    }
+    fputs("\n-c FILE   winnow.conf, " WN_SYSCONFDIR "/winnow.conf by default\n"
+          "--json    data as JSON: one document, or one line for each item\n"
+          "exit      0 done; 1 the answer is no, or something is wrong;\n"
+          "          2 usage; 3 the daemon is not running\n",
         to);
 }
 
@@ -109,6 +122,20 @@ ctl_take_flag(WnCtl *ctl, const char *name)
             return true;
         }
     return false;
+}
+
+bool
+ctl_no_option_left(const WnCtl *ctl)
+{
+    for (guint i = 0; i < ctl->words->len; i++) {
+        const char *word = ctl->words->pdata[i];
+
+        if (word[0] != '-' || word[1] == '\0')
+            continue;
+        fprintf(stderr, "winnowctl: unknown option %s\n", word);
+        return false;
+    }
+    return true;
 }
 
 WnConfig *
@@ -153,7 +180,7 @@ int
 main(int argc, char **argv)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
-    WnCtl ctl = { .program = argv[0], .words = words };
+    WnCtl ctl = { .words = words };
     const char *config_path;
     bool bad = false;
     WnExit exit_status;

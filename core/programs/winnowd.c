@@ -63,15 +63,20 @@ on_terminate(void *user)
     wn_supervisor_stop(user, NULL);
 }
 
-/* The log's form is a setting; before it is known, text suits a person who
- * starts winnowd by hand. */
-static WnLogFormat
-log_format(const char *config_path)
+/* The log's form is a setting.  A configuration that is wrong has one too; what
+ * is wrong is said when it is checked. */
+static void
+open_log(const char *config_path)
 {
     g_autoptr(WnProblems) problems = wn_problems_new();
     g_autoptr(WnConfig) config = wn_config_read(config_path, problems);
 
-    return config->log_json ? WN_LOG_JSON : WN_LOG_TEXT;
+    wn_log_open("winnowd", config->log_json ? WN_LOG_JSON : WN_LOG_TEXT,
+        STDERR_FILENO);
+    if (wn_problems_count(problems) == 0 && geteuid() == 0
+        && config->user == NULL)
+        wn_remark(WN_LEVEL_WARNING,
+            "all programs will run as root: set user in [server]");
 }
 
 static int
@@ -109,7 +114,7 @@ main(int argc, char **argv)
     if (optind != argc)
         return usage();
     umask(022); /* folders above ours are for all; files say their mode */
-    wn_log_open("winnowd", log_format(config_path), STDERR_FILENO);
+    open_log(config_path);
     raise_descriptor_limit();
     wn_confine_process(false);
     return run(config_path);

@@ -52,18 +52,6 @@ head_len(WnSpan input)
     return 0;
 }
 
-/* Up to the next space, which is dropped from rest. */
-static WnSpan
-take_word(WnSpan *rest)
-{
-    const char *space = memchr(rest->ptr, ' ', rest->len);
-    size_t len = space != NULL ? (size_t)(space - rest->ptr) : rest->len;
-    WnSpan word = wn_span_slice(*rest, 0, len);
-
-    *rest = wn_span_slice(*rest, len + 1, SIZE_MAX);
-    return word;
-}
-
 static bool
 is_version(WnSpan text)
 {
@@ -74,8 +62,8 @@ is_version(WnSpan text)
 static WnHttpRequest
 parse_line(WnSpan line, WnSpan *out_path)
 {
-    WnSpan method = take_word(&line);
-    WnSpan path = take_word(&line);
+    WnSpan method = wn_span_take_word(&line);
+    WnSpan path = wn_span_take_word(&line);
     const char *query = memchr(path.ptr, '?', path.len);
 
     if (!is_version(line) || path.len == 0 || path.ptr[0] != '/')

@@ -43,7 +43,7 @@ struct WnPublisher {
     int lock_fd;
     WnTimer retry; /* while LOCKING */
     WnCommand *check;
-    WnCall tell_error; /* for a build that could not begin */
+    WnDeferred tell_error; /* for a build that could not begin */
     char *error;
     char *build; /* folder of the build */
     uint64_t generation;
@@ -294,7 +294,7 @@ fail_later(WnPublisher *self, const GError *error)
 {
     self->step = BUILDING;
     self->error = g_strdup_printf("%s\n", error->message);
-    wn_call_soon(&self->tell_error);
+    wn_deferred_soon(&self->tell_error);
 }
 
 static void
@@ -359,7 +359,7 @@ wn_publisher_new(WnLoop *loop, const char *state, const char *check_program,
     self->config_fd = -1;
     self->lock_fd = -1;
     wn_timer_init(&self->retry, loop, try_lock, self);
-    wn_call_init(&self->tell_error, loop, on_tell_error, self);
+    wn_deferred_init(&self->tell_error, loop, on_tell_error, self);
     return self;
 }
 
@@ -368,7 +368,7 @@ wn_publisher_free(WnPublisher *self)
 {
     if (self == NULL)
         return;
-    wn_call_unset(&self->tell_error);
+    wn_deferred_unset(&self->tell_error);
     wn_timer_clear(&self->retry);
     wn_command_free(self->check);
     if (self->build != NULL)

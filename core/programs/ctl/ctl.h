@@ -11,7 +11,6 @@
 #include "core/control/control.h"
 
 typedef struct WnCtl {
-    const char *program; /* argv[0], to find the programs beside it */
     const char *config_path;
     bool json;
     GPtrArray *words; /* char*, the command's arguments */
@@ -21,6 +20,9 @@ typedef struct WnCtl {
  * value is a usage error: *out_bad is set. */
 const char *ctl_take_option(WnCtl *ctl, const char *name, bool *out_bad);
 bool ctl_take_flag(WnCtl *ctl, const char *name);
+
+/* False after it was said which of the words looks like an option. */
+bool ctl_no_option_left(const WnCtl *ctl);
 
 /* The configuration, or NULL after its problems were printed. */
 WnConfig *ctl_read_config(WnCtl *ctl);

@@ -5,9 +5,18 @@
 
 #include "core/programs/ctl/ctl.h"
 
+#include "core/base/spawn.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+
+/* The others do something and say a word or two. */
+static bool
+prints_data(const char *command)
+{
+    return command == NULL || strcmp(command, "status") == 0;
+}
 
 static WnExit
 ask(WnCtl *ctl, const char *socket_name, const char *command)
@@ -17,6 +26,7 @@ ask(WnCtl *ctl, const char *socket_name, const char *command)
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *path = NULL;
     g_autofree char *first = g_strdup(command);
+    char json[] = "--json";
     WnExit answer;
 
     if (config == NULL)
@@ -25,14 +35,14 @@ ask(WnCtl *ctl, const char *socket_name, const char *command)
         g_ptr_array_add(words, first);
     for (guint i = 0; i < ctl->words->len; i++)
         g_ptr_array_add(words, ctl->words->pdata[i]);
-    if (ctl->json)
-        g_ptr_array_add(words, (char[]){ "--json" });
+    if (ctl->json && prints_data(command))
+        g_ptr_array_add(words, json);
     g_ptr_array_add(words, NULL);
     path = g_build_filename(config->run, socket_name, NULL);
     answer = wn_control_ask(path, (const char *const *)words->pdata, text);
     if (answer == WN_EXIT_NOT_RUNNING)
         fprintf(stderr, "winnowctl: no daemon answers at %s\n", path);
-    fputs(text->str, answer == WN_EXIT_OK || ctl->json ? stdout : stderr);
+    fputs(text->str, answer == WN_EXIT_OK ? stdout : stderr);
     return answer;
 }
 
@@ -57,19 +67,12 @@ ctl_queue(WnCtl *ctl)
 WnExit
 ctl_check(WnCtl *ctl)
 {
-    g_autofree char *folder = NULL;
-    g_autofree char *beside = NULL;
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    const char *program;
+    g_autofree char *program = wn_program_path("winnow-check");
 
     if (ctl->words->len > 0) {
         fputs("usage: winnowctl [-c FILE] check\n", stderr);
         return WN_EXIT_USAGE;
     }
-    folder = g_path_get_dirname(self != NULL ? self : ctl->program);
-    beside = g_build_filename(folder, "winnow-check", NULL);
-    program = access(beside, X_OK) == 0 ? beside
-                                        : WN_LIBEXECDIR "/winnow-check";
     execl(program, "winnow-check", "-c", ctl->config_path,
         ctl->json ? "--json" : NULL, NULL);
     fprintf(stderr, "winnowctl: cannot run %s: %s\n", program,

@@ -32,12 +32,6 @@ filter_setting(const WnDomainSetting *setting, WnSpan name)
     return NULL;
 }
 
-static char *
-option_origin(const WnSetting *found)
-{
-    return g_strdup_printf("%s:%u", found->file, found->line);
-}
-
 static const WnSetting *
 find_setting(const GPtrArray *settings, WnSpan key)
 {
@@ -50,20 +44,78 @@ find_setting(const GPtrArray *settings, WnSpan key)
     return NULL;
 }
 
-/* Of an option in a link: the domain's file, else conf.d, else the default. */
-static char *
-link_option_origin(const CtlSettings *settings, const WnDomainSetting *domain,
-    const WnLink *link, WnSpan key)
+/* An option that is in force, and where it was set. */
+typedef struct LinkOption {
+    char *key;
+    char *value;
+    char *from;
+} LinkOption;
+
+static void
+link_option_free(void *data)
 {
+    LinkOption *option = data;
+
+    g_free(option->key);
+    g_free(option->value);
+    g_free(option->from);
+    g_free(option);
+}
+
+/* found: who says so, NULL: the default. */
+static void
+add_option(GPtrArray *options, WnSpan key, WnSpan value, const WnSetting *found)
+{
+    LinkOption *option = g_new0(LinkOption, 1);
+
+    option->key = wn_span_dup(key);
+    option->value = wn_span_dup(value);
+    option->from = found != NULL
+                       ? g_strdup_printf("%s:%u", found->file, found->line)
+                       : g_strdup("default");
+    g_ptr_array_add(options, option);
+}
+
+static bool
+has_option(const GPtrArray *options, const char *key)
+{
+    for (guint i = 0; i < options->len; i++)
+        if (strcmp(((const LinkOption *)options->pdata[i])->key, key) == 0)
+            return true;
+    return false;
+}
+
+/* The snapshot names what is the link's own.  The rest is of the instance, for
+ * all domains, but for options of an action that is not the link's. */
+static GPtrArray *
+link_options(const CtlSettings *settings, const WnDomainSetting *domain,
+    const WnLink *link)
+{
+    GPtrArray *options = g_ptr_array_new_with_free_func(link_option_free);
     const WnFilterSetting *own = filter_setting(domain, link->filter);
     g_autofree char *name = wn_span_dup(link->filter);
     const WnFilterConfig *config = wn_config_filter(settings->config, name);
-    const WnSetting *found = own != NULL ? find_setting(own->settings, key)
-                                         : NULL;
+    const GPtrArray *shared = config != NULL ? config->settings : NULL;
 
-    if (found == NULL && config != NULL)
-        found = find_setting(config->settings, key);
-    return found != NULL ? option_origin(found) : g_strdup("default");
+    for (uint32_t i = 0; i < link->n_options; i++) {
+        const WnSetting *found = NULL;
+        WnSpan key, value;
+
+        wn_snapshot_option(settings->snapshot, link, i, &key, &value);
+        if (own != NULL)
+            found = find_setting(own->settings, key);
+        add_option(options, key, value,
+            found != NULL ? found : find_setting(shared, key));
+    }
+    for (guint i = 0; shared != NULL && i < shared->len; i++) {
+        const WnSetting *setting = shared->pdata[i];
+
+        if (!g_str_has_prefix(setting->key, "action.")
+            && !has_option(options, setting->key))
+            add_option(options, wn_span_str(setting->key),
+                wn_span_str(setting->value), setting);
+    }
+    return options;
 }
 
 static char *
@@ -96,8 +148,8 @@ print_value(Printer *printer, const char *key, const char *value,
         wn_json_str(&printer->out, "from", origin);
         wn_json_close_object(&printer->out);
     } else {
-        g_string_append_printf(printer->text, "%-18s %-30s  %s\n", key, value,
-            origin);
+        g_string_append_printf(printer->text, "%-18s %-30s  %s\n", key,
+            value[0] != '\0' ? value : "-", origin);
     }
 }
 
@@ -107,6 +159,18 @@ print_simple(Printer *printer, const WnDomainSetting *setting, const char *key,
 {
     g_autofree char *origin = domain_origin(setting,
         strcmp(value, fallback) != 0);
+
+    print_value(printer, key, value, origin);
+}
+
+/* A limit of the domain's own, else the server's. */
+static void
+print_limit(Printer *printer, const WnDomainSetting *setting, const char *key,
+    int64_t own, int64_t server)
+{
+    g_autofree char *value = g_strdup_printf("%" G_GINT64_FORMAT,
+        own > 0 ? own : server);
+    g_autofree char *origin = domain_origin(setting, own > 0);
 
     print_value(printer, key, value, origin);
 }
@@ -132,8 +196,7 @@ print_domain_values(const CtlSettings *settings, const WnDomain *domain,
     const WnDomainSetting *setting, Printer *printer)
 {
     g_autofree char *pool = wn_span_dup(domain->egress_pool);
-    g_autofree char *size = g_strdup_printf("%" G_GINT64_FORMAT,
-        domain->max_message_size);
+    const WnConfig *config = settings->config;
 
     print_servers(settings, domain, setting, printer);
     print_simple(printer, setting, "status",
@@ -149,7 +212,12 @@ print_domain_values(const CtlSettings *settings, const WnDomain *domain,
     print_simple(printer, setting, "firewall",
         domain->firewall ? "true" : "false", "false");
     print_simple(printer, setting, "egress_pool", pool, "");
-    print_simple(printer, setting, "max_message_size", size, "0");
+    print_limit(printer, setting, "max_message_size", domain->max_message_size,
+        config->max_message_size);
+    print_limit(printer, setting, "queue_lifetime",
+        domain->queue_lifetime_ms / 1000, config->lifetime_ms / 1000);
+    print_limit(printer, setting, "delay_notice",
+        domain->delay_notice_ms / 1000, config->delay_notice_ms / 1000);
 }
 
 static void
@@ -157,6 +225,7 @@ print_link_json(const CtlSettings *settings, const WnDomainSetting *setting,
     const WnLink *link, WnJson *json)
 {
     g_autofree char *origin = link_origin(settings, setting, link);
+    g_autoptr(GPtrArray) options = link_options(settings, setting, link);
 
     wn_json_open_object(json, NULL);
     wn_json_span(json, "filter", link->filter);
@@ -166,17 +235,12 @@ print_link_json(const CtlSettings *settings, const WnDomainSetting *setting,
     wn_json_str(json, "on_error", wn_on_error_name(link->on_error));
     wn_json_str(json, "from", origin);
     wn_json_open_object(json, "options");
-    for (uint32_t i = 0; i < link->n_options; i++) {
-        WnSpan key, value;
-        g_autofree char *name = NULL;
-        g_autofree char *from = NULL;
+    for (guint i = 0; i < options->len; i++) {
+        const LinkOption *option = options->pdata[i];
 
-        wn_snapshot_option(settings->snapshot, link, i, &key, &value);
-        name = wn_span_dup(key);
-        from = link_option_origin(settings, setting, link, key);
-        wn_json_open_object(json, name);
-        wn_json_span(json, "value", value);
-        wn_json_str(json, "from", from);
+        wn_json_open_object(json, option->key);
+        wn_json_str(json, "value", option->value);
+        wn_json_str(json, "from", option->from);
         wn_json_close_object(json);
     }
     wn_json_close_object(json);
@@ -189,6 +253,7 @@ print_link_text(const CtlSettings *settings, const WnDomainSetting *setting,
 {
     g_autofree char *origin = link_origin(settings, setting, link);
     g_autofree char *action = wn_span_dup(link->action);
+    g_autoptr(GPtrArray) options = link_options(settings, setting, link);
 
     g_string_append_printf(out,
         "  %u. %-14.*s %-16s on_match=%s on_error=%s%s"
@@ -197,14 +262,11 @@ print_link_text(const CtlSettings *settings, const WnDomainSetting *setting,
         action[0] != '\0' ? action : "(report only)",
         wn_on_match_name(link->on_match), wn_on_error_name(link->on_error),
         link->early ? " at RCPT" : "", origin);
-    for (uint32_t i = 0; i < link->n_options; i++) {
-        WnSpan key, value;
-        g_autofree char *from = NULL;
+    for (guint i = 0; i < options->len; i++) {
+        const LinkOption *option = options->pdata[i];
 
-        wn_snapshot_option(settings->snapshot, link, i, &key, &value);
-        from = link_option_origin(settings, setting, link, key);
-        g_string_append_printf(out, "       %.*s = %.*s  %s\n", (int)key.len,
-            key.ptr, (int)value.len, value.ptr, from);
+        g_string_append_printf(out, "       %s = %s  %s\n", option->key,
+            option->value, option->from);
     }
 }
 
@@ -279,7 +341,7 @@ list_domains(const WnCtl *ctl, const CtlSettings *settings)
         wn_json_init(&json, out);
         if (!ctl->json) {
             g_string_append_printf(out,
-                "%-40.*s %-12s %u servers, %u filters\n", (int)domain.name.len,
+                "%-40.*s %-12s servers %u, filters %u\n", (int)domain.name.len,
                 domain.name.ptr, wn_domain_status_name(domain.status),
                 domain.n_servers, class_.n_links);
             continue;

@@ -214,9 +214,14 @@ static void
 explain_message(Explain *self, const char *path, WnSpan message)
 {
     g_autoptr(GString) out = g_string_new(NULL);
-    ExplainResult result;
+    ExplainResult result = { .path = path,
+        .message = message,
+        .facts = &self->facts,
+        .config = self->settings.config,
+        .generation = self->settings.generation,
+        .with_view = self->with_view };
 
-    explain_result_init(&result, path, &self->facts);
+    explain_result_init(&result);
     self->result = &result;
     look_up_name(self);
     for (guint i = 0; i < result.recipients->len; i++) {
@@ -229,11 +234,9 @@ explain_message(Explain *self, const char *path, WnSpan message)
     }
     ask_message(self, message);
     if (self->ctl->json)
-        explain_print_json(&result, &self->facts, message,
-            self->settings.config, self->with_view, out);
+        explain_print_json(&result, out);
     else
-        explain_print_text(&result, &self->facts, message,
-            self->settings.config, self->with_view, out);
+        explain_print_text(&result, out);
     fputs(out->str, stdout);
     end_session(self);
     explain_result_clear(&result);
@@ -285,6 +288,21 @@ explain_path(Explain *self, const char *path)
 }
 
 static bool
+recipients_are_addresses(const GPtrArray *recipients)
+{
+    for (guint i = 0; i < recipients->len; i++) {
+        const char *text = recipients->pdata[i];
+        WnPath path;
+
+        if (wn_mailbox_parse(wn_span_str(text), &path) == WN_PATH_OK)
+            continue;
+        fprintf(stderr, "winnowctl: --to: \"%s\" is not an address\n", text);
+        return false;
+    }
+    return true;
+}
+
+static bool
 parse_facts(Explain *self)
 {
     WnCtl *ctl = self->ctl;
@@ -303,10 +321,13 @@ parse_facts(Explain *self)
     self->facts.rdns_status = WN_PTR_UNKNOWN;
     if (!wn_netaddr_parse(wn_span_str(client != NULL ? client : "127.0.0.1"),
             &self->facts.client)) {
-        fprintf(stderr, "winnowctl: --client: \"%s\" is no address\n", client);
+        fprintf(stderr, "winnowctl: --client: \"%s\" is not an address\n",
+            client);
         return false;
     }
-    return !bad && self->facts.recipients->len > 0 && ctl->words->len > 0;
+    return !bad && ctl_no_option_left(ctl) && self->facts.recipients->len > 0
+           && ctl->words->len > 0
+           && recipients_are_addresses(self->facts.recipients);
 }
 
 static bool

@@ -3,20 +3,21 @@
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "core/filtering/trace.h"
 #include "core/message/message.h"
 
 void
-explain_result_init(ExplainResult *self, const char *path,
-    const ExplainFacts *facts)
+explain_result_init(ExplainResult *self)
 {
-    *self = (ExplainResult){ .path = path,
-        .id = wn_id_new(),
-        .recipients = g_array_new(FALSE, TRUE, sizeof(ExplainRecipient)),
-        .arena = wn_arena_new(0),
-        .kept = g_ptr_array_new() };
-    for (guint i = 0; i < facts->recipients->len; i++) {
-        ExplainRecipient recipient = { .address = facts->recipients->pdata[i],
+    const GPtrArray *addresses = self->facts->recipients;
+
+    self->id = wn_id_new();
+    self->recipients = g_array_new(FALSE, TRUE, sizeof(ExplainRecipient));
+    self->arena = wn_arena_new(0);
+    self->kept = g_ptr_array_new();
+    for (guint i = 0; i < addresses->len; i++) {
+        ExplainRecipient recipient = { .address = addresses->pdata[i],
             .scope = -1 };
 
         g_array_append_val(self->recipients, recipient);
@@ -76,10 +77,10 @@ decision_of(const ExplainResult *self, const ExplainRecipient *recipient,
 }
 
 static const char *
-action_name(const WnScopeDecision *decision)
+action_name(const ExplainRecipient *recipient, const WnScopeDecision *decision)
 {
     if (decision == NULL)
-        return "reject";
+        return recipient->ours ? "tempfail" : "reject";
     if (decision->decided == WN_DECIDED_DELIVER && decision->redirect.len > 0)
         return "forward";
     return wn_decided_name(decision->decided);
@@ -93,10 +94,14 @@ reply_text(const ExplainResult *self, const ExplainRecipient *recipient,
     char id[WN_ID_TEXT_LEN + 1];
 
     wn_id_format(&self->id, id);
+    if (decision == NULL && recipient->ours)
+        return g_strdup_printf("451 4.7.1 Filters are not available, try again "
+                               "[%s]",
+            id);
     if (decision == NULL)
-        return g_strdup_printf("550 %s %s",
+        return g_strdup_printf("550 %s %s [%s]",
             strcmp(recipient->why, "No such mailbox") == 0 ? "5.1.1" : "5.7.1",
-            recipient->why);
+            recipient->why, id);
     if (decision->decided == WN_DECIDED_REJECT
         || decision->decided == WN_DECIDED_TEMPFAIL)
         return g_strdup_printf("%u %.*s %.*s [%s]", decision->code,
@@ -111,36 +116,63 @@ append_piece(void *user, WnSpan piece)
     g_string_append_len(user, piece.ptr, (gssize)piece.len);
 }
 
-/* The header as it would be delivered to the recipient (transfer full). */
-static GString *
-final_header(const ExplainResult *self, const ExplainFacts *facts,
-    const ExplainRecipient *recipient, WnSpan message, const WnConfig *config)
+/* The first who would get the message; NULL: nobody would. */
+static const ExplainRecipient *
+first_reached(const ExplainResult *self)
 {
-    GString *out = g_string_new(NULL);
-    const GArray *edits;
-    const WnScopeDecision *decision = decision_of(self, recipient, &edits);
+    for (guint i = 0; i < self->recipients->len; i++) {
+        const ExplainRecipient *recipient = &g_array_index(self->recipients,
+            ExplainRecipient, i);
+        const GArray *splices;
+        const WnScopeDecision *decision = decision_of(self, recipient,
+            &splices);
+
+        if (decision != NULL && decision->decided == WN_DECIDED_DELIVER)
+            return recipient;
+    }
+    return NULL;
+}
+
+static void
+write_trace(const ExplainResult *self, GString *out)
+{
+    const ExplainFacts *facts = self->facts;
     WnTraceFacts trace = { .id = self->id,
-        .hostname = config->hostname,
+        .hostname = self->config->hostname,
         .client = facts->client,
         .helo = wn_span_str(facts->helo),
         .rdns = wn_span_str(facts->rdns),
         .rdns_status = facts->rdns_status,
         .esmtp = true,
-        .recipient = wn_span_str(recipient->address),
         .now = wn_clock_unix() };
+
+    if (self->recipients->len == 1)
+        trace.recipient = wn_span_str(facts->recipients->pdata[0]);
+    wn_trace_write(&trace, out);
+}
+
+/* The header as the recipient would get it, or would have got it were it not
+ * for the decision (transfer full). */
+static GString *
+final_header(const ExplainResult *self, const ExplainRecipient *recipient)
+{
+    GString *out = g_string_new(NULL);
+    const GArray *edits;
+    const WnScopeDecision *decision = decision_of(self, recipient, &edits);
     g_autoptr(GArray) splices = g_array_new(FALSE, FALSE, sizeof(WnSplice));
     g_auto(WnHeaderBlock) block;
 
     wn_header_block_init(&block);
-    wn_header_block_parse(&block, message);
-    wn_trace_write(&trace, out);
+    wn_header_block_parse(&block, self->message);
+    write_trace(self, out);
     if (decision != NULL)
         wn_trace_write_decision(decision, out);
     if (edits != NULL)
         g_array_append_vals(splices, edits->data, edits->len);
-    wn_trace_remove_forged(message, &block, config->hostname, splices);
+    wn_trace_remove_forged(self->message, &block, self->config->hostname,
+        splices);
     if (wn_splices_normalise(splices, block.end))
-        wn_splices_apply(splices, wn_span_slice(message, 0, block.end),
+        wn_splices_apply(splices, wn_span_slice(self->message, 0, block.end),
             append_piece, out);
     return out;
 }
@@ -150,13 +182,9 @@ print_findings(WnJson *json, const WnLedgerEntry *entry)
 {
     wn_json_open_list(json, "findings");
     for (uint32_t i = 0; i < entry->n_findings; i++) {
-        char score[32];
-
-        g_ascii_formatd(score, sizeof score, "%.3f",
-            entry->findings[i].score / 1000.0);
         wn_json_open_object(json, NULL);
         wn_json_span(json, "rule", entry->findings[i].rule);
-        wn_json_str(json, "score", score);
+        wn_json_thousandths(json, "score", entry->findings[i].score);
         wn_json_span(json, "evidence", entry->findings[i].evidence);
         wn_json_close_object(json);
     }
@@ -190,7 +218,7 @@ print_recipient(const ExplainResult *self, const ExplainRecipient *recipient,
 
     wn_json_open_object(json, NULL);
     wn_json_str(json, "recipient", recipient->address);
-    wn_json_str(json, "action", action_name(decision));
+    wn_json_str(json, "action", action_name(recipient, decision));
     wn_json_str(json, "reply", reply);
     if (decision != NULL && decision->redirect.len > 0)
         wn_json_span(json, "forward_to", decision->redirect);
@@ -205,16 +233,17 @@ print_recipient(const ExplainResult *self, const ExplainRecipient *recipient,
 
 /* One string per field, unfolded. */
 static void
-print_headers(const ExplainResult *self, const ExplainFacts *facts,
-    WnSpan message, const WnConfig *config, WnJson *json)
+print_headers(const ExplainResult *self, WnJson *json)
 {
+    const ExplainRecipient *reached = first_reached(self);
     g_autoptr(GString) header = NULL;
     g_auto(WnHeaderBlock) block;
     WnSpan span;
 
+    if (reached == NULL)
+        reached = &g_array_index(self->recipients, ExplainRecipient, 0);
     wn_json_open_list(json, "headers");
-    header = final_header(self, facts,
-        &g_array_index(self->recipients, ExplainRecipient, 0), message, config);
+    header = final_header(self, reached);
     span = wn_span(header->str, header->len);
     wn_header_block_init(&block);
     wn_header_block_parse(&block, span);
@@ -264,8 +293,7 @@ print_view(WnSpan bytes, WnJson *json)
 }
 
 void
-explain_print_json(const ExplainResult *self, const ExplainFacts *facts,
-    WnSpan message, const WnConfig *config, bool with_view, GString *out)
+explain_print_json(const ExplainResult *self, GString *out)
 {
     char id[WN_ID_TEXT_LEN + 1];
     WnJson json;
@@ -275,17 +303,35 @@ explain_print_json(const ExplainResult *self, const ExplainFacts *facts,
     wn_json_open_object(&json, NULL);
     wn_json_str(&json, "file", self->path);
     wn_json_str(&json, "id", id);
-    wn_json_int(&json, "generation", 0);
+    wn_json_int(&json, "generation", (int64_t)self->generation);
     wn_json_open_list(&json, "recipients");
     for (guint i = 0; i < self->recipients->len; i++)
         print_recipient(self,
             &g_array_index(self->recipients, ExplainRecipient, i), &json);
     wn_json_close_list(&json);
-    print_headers(self, facts, message, config, &json);
-    if (with_view)
-        print_view(message, &json);
+    print_headers(self, &json);
+    if (self->with_view)
+        print_view(self->message, &json);
     wn_json_close_object(&json);
     g_string_append_c(out, '\n');
+}
+
+/* A message may hold what would change a terminal: shown as \xNN. */
+static void
+append_printable(GString *out, WnSpan text)
+{
+    while (text.len > 0) {
+        uint32_t code;
+        size_t len = wn_text_utf8_next(text, &code);
+
+        if (len > 0 && (code == '\t' || wn_text_is_printable(code)))
+            g_string_append_len(out, text.ptr, (gssize)len);
+        else
+            for (size_t i = 0; i < MAX(len, 1); i++)
+                g_string_append_printf(out, "\\x%02x",
+                    (unsigned)(unsigned char)text.ptr[i]);
+        text = wn_span_slice(text, MAX(len, 1), text.len);
+    }
 }
 
 static void
@@ -294,11 +340,12 @@ append_entry(GString *out, const WnLedgerEntry *entry)
     g_string_append_printf(out, "    %-14.*s %-7s %5u us",
         (int)entry->filter.len, entry->filter.ptr,
         wn_ledger_verdict_name(entry->verdict), entry->usec);
-    if (entry->n_findings > 0)
-        g_string_append_printf(out, "  %.*s: %.*s",
-            (int)entry->findings[0].rule.len, entry->findings[0].rule.ptr,
-            (int)entry->findings[0].evidence.len,
-            entry->findings[0].evidence.ptr);
+    if (entry->n_findings > 0) {
+        g_string_append_printf(out,
+            "  %.*s: ", (int)entry->findings[0].rule.len,
+            entry->findings[0].rule.ptr);
+        append_printable(out, entry->findings[0].evidence);
+    }
     if (entry->action.len > 0)
         g_string_append_printf(out, "  -> %.*s", (int)entry->action.len,
             entry->action.ptr);
@@ -308,33 +355,77 @@ append_entry(GString *out, const WnLedgerEntry *entry)
     g_string_append_c(out, '\n');
 }
 
-void
-explain_print_text(const ExplainResult *self, const ExplainFacts *facts,
-    WnSpan message, const WnConfig *config, bool with_view, GString *out)
+static void
+append_recipient(const ExplainResult *self, const ExplainRecipient *recipient,
+    GString *out)
 {
-    g_autoptr(GString) header = NULL;
+    const GArray *splices;
+    const WnScopeDecision *decision = decision_of(self, recipient, &splices);
+    g_autofree char *reply = reply_text(self, recipient, decision);
+
+    g_string_append_printf(out, "  %s: %s%s\n    %s\n", recipient->address,
+        action_name(recipient, decision),
+        recipient->refused_early ? ", at RCPT" : "", reply);
+    if (decision != NULL && decision->redirect.len > 0)
+        g_string_append_printf(out, "    forwarded to %.*s\n",
+            (int)decision->redirect.len, decision->redirect.ptr);
+    for (uint32_t i = 0; decision != NULL && i < decision->n_entries; i++)
+        append_entry(out, &decision->entries[i]);
+}
+
+/* Each line by itself, set off from what explain says. */
+static void
+append_lines(GString *out, const char *title, WnSpan text)
+{
+    if (text.len == 0)
+        return;
+    g_string_append_printf(out, "  %s:\n", title);
+    while (text.len > 0) {
+        const char *lf = memchr(text.ptr, '\n', text.len);
+        size_t len = lf != NULL ? (size_t)(lf - text.ptr) : text.len;
+        size_t shown = len > 0 && text.ptr[len - 1] == '\r' ? len - 1 : len;
+
+        g_string_append(out, "    | ");
+        append_printable(out, wn_span_slice(text, 0, shown));
+        g_string_append_c(out, '\n');
+        text = wn_span_slice(text, len + 1, text.len);
+    }
+}
+
+static void
+append_view(const ExplainResult *self, GString *out)
+{
+    g_autoptr(WnMessage) message = wn_message_new(self->message);
+    uint32_t problems = wn_message_problems(message);
+
+    append_lines(out, "text as a reader sees it",
+        wn_message_text(message, WN_FORM_SHOWN));
+    append_lines(out, "folded, as filters compare it",
+        wn_message_text(message, WN_FORM_FOLDED));
+    append_lines(out, "hidden from a reader",
+        wn_message_text(message, WN_FORM_HIDDEN));
+    for (size_t i = 0; i < G_N_ELEMENTS(problem_names); i++)
+        if ((problems & problem_names[i].flag) != 0)
+            g_string_append_printf(out, "  problem: %s\n",
+                problem_names[i].name);
+}
+
+void
+explain_print_text(const ExplainResult *self, GString *out)
+{
+    const ExplainRecipient *reached = first_reached(self);
 
     g_string_append_printf(out, "%s\n", self->path);
-    for (guint i = 0; i < self->recipients->len; i++) {
-        const ExplainRecipient *recipient = &g_array_index(self->recipients,
-            ExplainRecipient, i);
-        const GArray *splices;
-        const WnScopeDecision *decision = decision_of(self, recipient,
-            &splices);
-        g_autofree char *reply = reply_text(self, recipient, decision);
+    for (guint i = 0; i < self->recipients->len; i++)
+        append_recipient(self,
+            &g_array_index(self->recipients, ExplainRecipient, i), out);
+    if (reached != NULL) {
+        g_autoptr(GString) header = final_header(self, reached);
+        g_autofree char *title = g_strdup_printf("header that %s gets",
+            reached->address);
 
-        g_string_append_printf(out, "  %s: %s%s\n    %s\n", recipient->address,
-            action_name(decision), recipient->refused_early ? ", at RCPT" : "",
-            reply);
-        if (decision != NULL && decision->redirect.len > 0)
-            g_string_append_printf(out, "    forwarded to %.*s\n",
-                (int)decision->redirect.len, decision->redirect.ptr);
-        for (uint32_t j = 0; decision != NULL && j < decision->n_entries; j++)
-            append_entry(out, &decision->entries[j]);
+        append_lines(out, title, wn_span(header->str, header->len));
     }
-    if (!with_view)
-        return;
-    header = final_header(self, facts,
-        &g_array_index(self->recipients, ExplainRecipient, 0), message, config);
-    g_string_append_printf(out, "  header as delivered:\n%s\n", header->str);
+    if (self->with_view)
+        append_view(self, out);
 }

@@ -28,7 +28,13 @@ typedef struct ExplainRecipient {
 } ExplainRecipient;
 
 typedef struct ExplainResult {
-    const char *path;
+    const char *path; /* these are borrowed, and given before init */
+    WnSpan message;
+    const ExplainFacts *facts;
+    const WnConfig *config;
+    uint64_t generation; /* CtlSettings */
+    bool with_view;
+
     WnId id;
     GArray *recipients; /* ExplainRecipient */
     WnArena *arena;     /* owns the responses */
@@ -36,8 +42,7 @@ typedef struct ExplainResult {
     WnResponse *last;   /* NULL: none yet */
 } ExplainResult;
 
-void explain_result_init(ExplainResult *self, const char *path,
-    const ExplainFacts *facts);
+void explain_result_init(ExplainResult *self);
 void explain_result_clear(ExplainResult *self);
 
 /* Takes a copy of an encoded response; it is the last one now. */
@@ -46,7 +51,5 @@ const WnResponse *explain_result_response(const ExplainResult *self);
 /* The last response, and there is no last one after that. */
 const WnResponse *explain_result_keep(ExplainResult *self);
 
-void explain_print_json(const ExplainResult *self, const ExplainFacts *facts,
-    WnSpan message, const WnConfig *config, bool with_view, GString *out);
-void explain_print_text(const ExplainResult *self, const ExplainFacts *facts,
-    WnSpan message, const WnConfig *config, bool with_view, GString *out);
+void explain_print_json(const ExplainResult *self, GString *out);
+void explain_print_text(const ExplainResult *self, GString *out);

@@ -2,6 +2,7 @@
 #include "core/programs/ctl/settings.h"
 
 #include "core/base/fd.h"
+#include "core/conf/snapshot_compare.h"
 #include "core/conf/snapshot_writer.h"
 
 #include <errno.h>
@@ -35,9 +36,22 @@ add_to_list(void *user, WnDomainSetting *take_domain)
     g_ptr_array_add(user, take_domain);
 }
 
+static uint64_t
+find_published(const WnConfig *config, const char *path)
+{
+    g_autofree char *current = g_build_filename(config->state, "snapshots",
+        "current", "settings", NULL);
+    g_autoptr(WnSnapshot)
+        published = wn_snapshot_open_current(config->state, NULL);
+
+    if (published == NULL || !wn_snapshot_files_equal(path, current))
+        return 0;
+    return wn_snapshot_generation(published);
+}
+
 /* Through a memory file: a snapshot is always a mapped file. */
 static WnSnapshot *
-open_bytes(const GByteArray *bytes, GError **error)
+open_bytes(CtlSettings *self, const GByteArray *bytes, GError **error)
 {
     wn_autofd fd = wn_fd_sealed_memory("settings",
         wn_span(bytes->data, bytes->len));
@@ -48,6 +62,7 @@ open_bytes(const GByteArray *bytes, GError **error)
         return NULL;
     }
     path = g_strdup_printf("/proc/self/fd/%d", fd);
+    self->generation = find_published(self->config, path);
     return wn_snapshot_open(path, error);
 }
 
@@ -71,14 +86,14 @@ build_from_files(CtlSettings *self, WnProblems *problems)
     bytes = wn_snapshot_writer_finish(writer, 0, problems);
     if (wn_problems_count(problems) > 0)
         return NULL;
-    snapshot = open_bytes(bytes, &error);
+    snapshot = open_bytes(self, bytes, &error);
     if (snapshot == NULL)
         fprintf(stderr, "winnowctl: %s\n", error->message);
     return snapshot;
 }
 
 static WnSnapshot *
-open_published(const CtlSettings *self)
+open_published(CtlSettings *self)
 {
     g_autoptr(GError) error = NULL;
     WnSnapshot *snapshot = wn_snapshot_open_current(self->config->state,
@@ -87,6 +102,8 @@ open_published(const CtlSettings *self)
     if (snapshot == NULL)
         fprintf(stderr, "winnowctl: no settings: %s\n",
             error != NULL ? error->message : "nothing was published yet");
+    else
+        self->generation = wn_snapshot_generation(snapshot);
     return snapshot;
 }
 

@@ -16,7 +16,9 @@ typedef struct CtlSettings {
     WnLoader *loader;
     WnCatalogue *catalogue;
     WnSnapshot *snapshot;
-    GPtrArray *domains; /* WnDomainSetting, files source only; else NULL */
+    uint64_t generation; /* of the published snapshot that says the same; 0:
+                          * what is published, if anything, says otherwise */
+    GPtrArray *domains;  /* WnDomainSetting, files source only; else NULL */
 } CtlSettings;
 
 /* False after the problems were printed. */
