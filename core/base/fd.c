@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 void
@@ -158,4 +160,21 @@ wn_fd_read_file(const char *path, size_t max, size_t *out_len, GError **error)
         *out_len = bytes->len;
     g_byte_array_append(bytes, (const guint8 *)"", 1);
     return (char *)g_byte_array_free(g_steal_pointer(&bytes), FALSE);
+}
+
+int
+wn_fd_dial(const char *path, int type)
+{
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    wn_autofd fd = -1;
+
+    if (g_strlcpy(sa.sun_path, path, sizeof(sa.sun_path))
+        >= sizeof(sa.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+        return -1;
+    return wn_fd_steal(&fd);
 }

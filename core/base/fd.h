@@ -47,3 +47,7 @@ char *wn_fd_read_file(const char *path, size_t max, size_t *out_len,
 /* Sets error to "path: cannot action: what errnum says", in G_FILE_ERROR. */
 void wn_fd_set_error(GError **error, int errnum, const char *action,
     const char *path);
+
+/* A socket of that type (with flags) that is connected to the one at path,
+ * close-on-exec; -1 with errno. */
+int wn_fd_dial(const char *path, int type);

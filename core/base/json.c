@@ -97,6 +97,23 @@ wn_json_int(WnJson *self, const char *key, int64_t value)
 }
 
 void
+wn_json_thousandths(WnJson *self, const char *key, int64_t value)
+{
+    uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    unsigned decimals = (unsigned)(size % 1000);
+    int digits = 3;
+
+    begin_value(self, key);
+    g_string_append_printf(self->out, "%s%" G_GUINT64_FORMAT,
+        value < 0 ? "-" : "", size / 1000);
+    if (decimals == 0)
+        return;
+    for (; decimals % 10 == 0; decimals /= 10)
+        digits--;
+    g_string_append_printf(self->out, ".%0*u", digits, decimals);
+}
+
+void
 wn_json_bool(WnJson *self, const char *key, bool value)
 {
     begin_value(self, key);

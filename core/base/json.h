@@ -24,4 +24,6 @@ void wn_json_span(WnJson *self, const char *key, WnSpan value);
 void wn_json_str(WnJson *self, const char *key, const char *value); /* NULL:
                                                                      * null */
 void wn_json_int(WnJson *self, const char *key, int64_t value);
+/* A number with up to three decimals: 1500 is 1.5. */
+void wn_json_thousandths(WnJson *self, const char *key, int64_t value);
 void wn_json_bool(WnJson *self, const char *key, bool value);

@@ -63,6 +63,12 @@ wn_log_set_level(WnLevel level)
     log_state.level = level;
 }
 
+void
+wn_log_set_format(WnLogFormat format)
+{
+    log_state.format = format;
+}
+
 bool
 wn_log_enabled(WnLevel level)
 {

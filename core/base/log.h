@@ -41,6 +41,7 @@ typedef enum { WN_LOG_JSON, WN_LOG_TEXT } WnLogFormat;
 /* fd is borrowed and made non-blocking only if it is a pipe or socket. */
 void wn_log_open(const char *program, WnLogFormat format, int fd);
 void wn_log_set_level(WnLevel level);
+void wn_log_set_format(WnLogFormat format);
 bool wn_log_enabled(WnLevel level);
 
 /* A plain remark: event "log" with a "message".  Never for mail events. */

@@ -67,8 +67,8 @@ wn_netaddr_parse(WnSpan text, WnNetaddr *out_address)
     return true;
 }
 
-static bool
-parse_port(WnSpan text, uint16_t *out_port)
+bool
+wn_port_parse(WnSpan text, uint16_t *out_port)
 {
     uint64_t port;
 
@@ -110,7 +110,7 @@ wn_netaddr_parse_port(WnSpan text, uint16_t default_port,
         return false;
     if (rest.len > 0
         && (rest.ptr[0] != ':'
-            || !parse_port(wn_span_slice(rest, 1, rest.len), &port)))
+            || !wn_port_parse(wn_span_slice(rest, 1, rest.len), &port)))
         return false;
     if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') {
         host = wn_span_slice(host, 1, host.len - 2);

@@ -27,6 +27,9 @@ typedef struct WnNetwork {
 /* "192.0.2.1", "2001:db8::1"; no port. */
 bool wn_netaddr_parse(WnSpan text, WnNetaddr *out_address);
 
+/* Digits alone, at most 65535. */
+bool wn_port_parse(WnSpan text, uint16_t *out_port);
+
 /* "192.0.2.1:25", "[2001:db8::1]:25"; with a default_port (not 0) also
  * "192.0.2.1", "[2001:db8::1]" and "2001:db8::1". */
 bool wn_netaddr_parse_port(WnSpan text, uint16_t default_port,

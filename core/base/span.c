@@ -77,3 +77,15 @@ wn_span_dup(WnSpan span)
     copy[span.len] = '\0';
     return copy;
 }
+
+WnSpan
+wn_span_take_word(WnSpan *rest)
+{
+    const char *space = rest->len > 0 ? memchr(rest->ptr, ' ', rest->len)
+                                      : NULL;
+    size_t len = space != NULL ? (size_t)(space - rest->ptr) : rest->len;
+    WnSpan word = wn_span_slice(*rest, 0, len);
+
+    *rest = wn_span_slice(*rest, len + 1, rest->len);
+    return word;
+}

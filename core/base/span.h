@@ -49,6 +49,9 @@ bool wn_span_case_starts(WnSpan span, WnSpan prefix);
 /* Without leading and trailing spaces, tabs, CR and LF. */
 WnSpan wn_span_trim(WnSpan span);
 
+/* Takes what stands before the next space, and that space, off rest. */
+WnSpan wn_span_take_word(WnSpan *rest);
+
 /* A decimal number without sign that fills the whole span; false on anything
  * else and on overflow. */
 bool wn_span_to_u64(WnSpan span, uint64_t *out_value);

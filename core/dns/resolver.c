@@ -59,7 +59,7 @@ struct WnQuestion {
     Flight *flight;   /* NULL: answered */
     WnAnswer *answer; /* NULL: in flight */
     GList link;
-    WnCall call;
+    WnDeferred call;
     WnResolverFn fn;
     void *user;
 };
@@ -85,7 +85,7 @@ question_answer(WnQuestion *question, WnAnswer *answer)
     question->flight = NULL;
     question->answer = wn_answer_ref(answer);
     g_queue_push_tail_link(&question->resolver->answered, &question->link);
-    wn_call_soon(&question->call);
+    wn_deferred_soon(&question->call);
 }
 
 /* Takes the flight out of everything and frees it. */
@@ -339,7 +339,7 @@ wn_resolver_new(WnLoop *loop, const char *servers, int64_t timeout_ms,
 static void
 question_free(WnQuestion *question)
 {
-    wn_call_unset(&question->call);
+    wn_deferred_unset(&question->call);
     wn_answer_unref(question->answer);
     g_free(question);
 }
@@ -441,7 +441,7 @@ wn_resolver_ask(WnResolver *self, const char *name, WnRrType type,
     question->link.data = question;
     question->fn = fn;
     question->user = user;
-    wn_call_init(&question->call, self->loop, on_answered, question);
+    wn_deferred_init(&question->call, self->loop, on_answered, question);
     if (!make_key(name, type, key)) {
         answer_without_query(question, WN_RESOLVED_NO_NAME, type);
         return question;

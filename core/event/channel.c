@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 /* Packets read per wakeup, so that one busy peer leaves time for the rest. */
 #define RECEIVE_BATCH 64
@@ -39,7 +38,7 @@ struct WnChannel {
     WnLoop *loop;
     int fd;
     WnWatch watch;
-    WnCall tell_closed;
+    WnDeferred tell_closed;
     WnTimer retry;
     GQueue queue; /* of Queued */
     WnChannelFn on_message;
@@ -83,7 +82,7 @@ shut(WnChannel *self)
     g_queue_clear_full(&self->queue, queued_free);
     wn_timer_unset(&self->retry);
     update_watch(self);
-    wn_call_soon(&self->tell_closed);
+    wn_deferred_soon(&self->tell_closed);
 }
 
 static void
@@ -359,7 +358,7 @@ wn_channel_new(WnLoop *loop, int take_fd, WnChannelFn on_message,
     self->user = user;
     self->packet = g_malloc(PACKET_MAX + 1);
     g_queue_init(&self->queue);
-    wn_call_init(&self->tell_closed, loop, on_tell_closed, self);
+    wn_deferred_init(&self->tell_closed, loop, on_tell_closed, self);
     wn_timer_init(&self->retry, loop, on_retry, self);
     wn_watch_init(&self->watch, loop, take_fd, on_ready, self);
     update_watch(self);
@@ -371,7 +370,7 @@ wn_channel_free(WnChannel *self)
 {
     if (self == NULL || self->freed)
         return;
-    wn_call_unset(&self->tell_closed);
+    wn_deferred_unset(&self->tell_closed);
     wn_timer_clear(&self->retry);
     wn_watch_clear(&self->watch);
     g_queue_clear_full(&self->queue, queued_free);
@@ -408,16 +407,9 @@ wn_channel_pair(int out_fds[2])
 int
 wn_channel_dial(const char *path)
 {
-    struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    wn_autofd fd = -1;
+    wn_autofd fd = wn_fd_dial(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
 
-    if (g_strlcpy(sa.sun_path, path, sizeof(sa.sun_path))
-        >= sizeof(sa.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+    if (fd < 0)
         return -1;
     enlarge_buffers(fd);
     return wn_fd_steal(&fd);

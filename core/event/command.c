@@ -14,7 +14,7 @@ struct WnCommand {
     WnReaper reaper;
     WnWatch readable;
     WnTimer deadline;
-    WnCall tell;
+    WnDeferred tell;
     int fd;
     GString *output;
     size_t output_max;
@@ -48,7 +48,7 @@ check_end(WnCommand *self)
     if (!self->ended || self->fd >= 0)
         return;
     wn_timer_unset(&self->deadline);
-    wn_call_soon(&self->tell);
+    wn_deferred_soon(&self->tell);
 }
 
 static void
@@ -101,7 +101,7 @@ command_new(WnLoop *loop, pid_t pid, int take_fd, size_t output_max)
     self->fd = take_fd;
     self->output = g_string_new(NULL);
     self->output_max = output_max;
-    wn_call_init(&self->tell, loop, on_tell, self);
+    wn_deferred_init(&self->tell, loop, on_tell, self);
     wn_timer_init(&self->deadline, loop, on_deadline, self);
     wn_reaper_init(&self->reaper, loop, pid, on_ended, self);
     wn_watch_init(&self->readable, loop, take_fd, on_readable, self);
@@ -151,7 +151,7 @@ wn_command_free(WnCommand *self)
 {
     if (self == NULL)
         return;
-    wn_call_unset(&self->tell);
+    wn_deferred_unset(&self->tell);
     wn_timer_clear(&self->deadline);
     if (self->fd >= 0)
         stop_reading(self);

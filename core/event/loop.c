@@ -34,8 +34,8 @@ struct WnLoop {
     WnTimers timers;
     GArray *deferred; /* of Deferred: what defer adds to */
     GArray *running;  /* of Deferred: what this turn runs */
-    WnCall soon;      /* heads of rings */
-    WnCall ending;
+    WnDeferred soon;  /* heads of rings */
+    WnDeferred ending;
     GPtrArray *signals;
     char *scratch;
 };
@@ -53,14 +53,14 @@ on_tick(evutil_socket_t fd, short what, void *user)
 }
 
 static void
-ring_init(WnCall *head)
+ring_init(WnDeferred *head)
 {
     head->next = head;
     head->previous = head;
 }
 
 static void
-ring_append(WnCall *head, WnCall *call)
+ring_append(WnDeferred *head, WnDeferred *call)
 {
     call->previous = head->previous;
     call->next = head;
@@ -69,14 +69,14 @@ ring_append(WnCall *head, WnCall *call)
 }
 
 static bool
-ring_is_empty(const WnCall *head)
+ring_is_empty(const WnDeferred *head)
 {
     return head->next == head;
 }
 
 /* Moves all of from to the empty ring to. */
 static void
-ring_move(WnCall *from, WnCall *to)
+ring_move(WnDeferred *from, WnDeferred *to)
 {
     ring_init(to);
     if (ring_is_empty(from))
@@ -88,12 +88,12 @@ ring_move(WnCall *from, WnCall *to)
 }
 
 static void
-ring_run(WnCall *head)
+ring_run(WnDeferred *head)
 {
     while (!ring_is_empty(head)) {
-        WnCall *call = head->next;
+        WnDeferred *call = head->next;
 
-        wn_call_unset(call);
+        wn_deferred_unset(call);
         call->fn(call->user);
     }
 }
@@ -129,10 +129,10 @@ wn_loop_new(void)
 }
 
 static void
-ring_forget(WnCall *head)
+ring_forget(WnDeferred *head)
 {
     while (!ring_is_empty(head))
-        wn_call_unset(head->next);
+        wn_deferred_unset(head->next);
 }
 
 void
@@ -183,7 +183,7 @@ run_deferred(WnLoop *self)
 static void
 run_soon(WnLoop *self)
 {
-    WnCall now;
+    WnDeferred now;
 
     ring_move(&self->soon, &now);
     ring_run(&now);
@@ -270,27 +270,27 @@ wn_loop_defer_cancel(WnLoop *self, void *user)
 }
 
 void
-wn_call_init(WnCall *self, WnLoop *loop, WnLoopFn fn, void *user)
+wn_deferred_init(WnDeferred *self, WnLoop *loop, WnLoopFn fn, void *user)
 {
-    *self = (WnCall){ .loop = loop, .fn = fn, .user = user };
+    *self = (WnDeferred){ .loop = loop, .fn = fn, .user = user };
 }
 
 void
-wn_call_soon(WnCall *self)
+wn_deferred_soon(WnDeferred *self)
 {
     if (self->next == NULL)
         ring_append(&self->loop->soon, self);
 }
 
 void
-wn_call_at_end(WnCall *self)
+wn_deferred_at_end(WnDeferred *self)
 {
     if (self->next == NULL)
         ring_append(&self->loop->ending, self);
 }
 
 void
-wn_call_unset(WnCall *self)
+wn_deferred_unset(WnDeferred *self)
 {
     if (self->next == NULL)
         return;

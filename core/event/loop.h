@@ -48,26 +48,26 @@ void wn_loop_defer_cancel(WnLoop *self, void *user);
 
 /*
  * A deferred call embedded in its owner: no memory, cancelled at no cost.
- * wn_call_soon() has it run once at the end of this turn, or of the next when
- * called from a call made soon; a second request before that changes nothing.
- * wn_call_at_end() has it run by wn_loop_free(), for objects that nobody else
- * owns any more.
+ * wn_deferred_soon() has it run once at the end of this turn, or of the next
+ * when called from a call made soon; a second request before that changes
+ * nothing. wn_deferred_at_end() has it run by wn_loop_free(), for objects that
+ * nobody else owns any more.
  */
-typedef struct WnCall {
-    struct WnCall *previous;
-    struct WnCall *next; /* NULL: not asked for */
+typedef struct WnDeferred {
+    struct WnDeferred *previous;
+    struct WnDeferred *next; /* NULL: not asked for */
     WnLoop *loop;
     WnLoopFn fn;
     void *user;
-} WnCall;
+} WnDeferred;
 
-void wn_call_init(WnCall *self, WnLoop *loop, WnLoopFn fn, void *user);
-void wn_call_soon(WnCall *self);
-void wn_call_at_end(WnCall *self);
-void wn_call_unset(WnCall *self); /* also when zeroed */
+void wn_deferred_init(WnDeferred *self, WnLoop *loop, WnLoopFn fn, void *user);
+void wn_deferred_soon(WnDeferred *self);
+void wn_deferred_at_end(WnDeferred *self);
+void wn_deferred_unset(WnDeferred *self); /* also when zeroed */
 
 static inline bool
-wn_call_is_set(const WnCall *self)
+wn_deferred_is_set(const WnDeferred *self)
 {
     return self->next != NULL;
 }

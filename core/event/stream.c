@@ -30,8 +30,8 @@ struct WnStream {
     State state;
     WnTransport transport;
     WnWatch watch;
-    WnCall soon;   /* flush, and what must not be told at once */
-    WnCall ending; /* while LINGERING: nobody else frees it */
+    WnDeferred soon;   /* flush, and what must not be told at once */
+    WnDeferred ending; /* while LINGERING: nobody else frees it */
     WnTimer linger;
     WnBuffer input;
     WnBuffer output;
@@ -59,8 +59,8 @@ enter(WnStream *self, State state)
 static void
 release(WnStream *self)
 {
-    wn_call_unset(&self->soon);
-    wn_call_unset(&self->ending);
+    wn_deferred_unset(&self->soon);
+    wn_deferred_unset(&self->ending);
     wn_timer_clear(&self->linger);
     wn_watch_clear(&self->watch);
     wn_transport_clear(&self->transport);
@@ -139,7 +139,7 @@ fail(WnStream *self)
 {
     self->failed = true;
     update_watch(self);
-    wn_call_soon(&self->soon);
+    wn_deferred_soon(&self->soon);
 }
 
 /* Writes what the kernel takes.  Calls nothing back: it may run inside a
@@ -169,7 +169,7 @@ push(WnStream *self)
         self->drained = self->waiting || self->drained;
         wn_buffer_shrink(&self->output, KEEP_BYTES);
         if (self->waiting)
-            wn_call_soon(&self->soon);
+            wn_deferred_soon(&self->soon);
     }
     self->waiting = io == WN_IO_AGAIN;
     update_watch(self);
@@ -203,7 +203,7 @@ finish_connect(WnStream *self)
         return;
     }
     enter(self, OPEN);
-    wn_call_soon(&self->soon);
+    wn_deferred_soon(&self->soon);
     emit(self, WN_STREAM_CONNECTED);
 }
 
@@ -214,7 +214,7 @@ step_handshake(WnStream *self)
     case WN_IO_DONE:
         enter(self, OPEN);
         self->resume = true;
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
         emit(self, WN_STREAM_SECURED);
         return;
     case WN_IO_AGAIN:
@@ -393,7 +393,7 @@ stream_new(WnLoop *loop, int take_fd, State state, WnStreamFn fn, void *user)
     setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     wn_transport_init(&self->transport, take_fd);
     wn_watch_init(&self->watch, loop, take_fd, on_ready, self);
-    wn_call_init(&self->soon, loop, on_soon, self);
+    wn_deferred_init(&self->soon, loop, on_soon, self);
     wn_buffer_init(&self->input);
     wn_buffer_init(&self->output);
     return self;
@@ -457,8 +457,8 @@ wn_stream_finish(WnStream *self, int64_t linger_ms)
         return;
     }
     enter(self, LINGERING);
-    wn_call_init(&self->ending, self->loop, on_linger_over, self);
-    wn_call_at_end(&self->ending);
+    wn_deferred_init(&self->ending, self->loop, on_linger_over, self);
+    wn_deferred_at_end(&self->ending);
     wn_timer_init(&self->linger, self->loop, on_linger_over, self);
     wn_timer_set(&self->linger, linger_ms);
     linger_step(self);
@@ -481,7 +481,7 @@ resume_reading(WnStream *self)
     update_watch(self);
     if (self->transport.secure) {
         self->resume = true;
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
     }
 }
 
@@ -514,7 +514,7 @@ wn_stream_write(WnStream *self, WnSpan bytes)
         return;
     wn_buffer_append(&self->output, bytes);
     if (!self->waiting)
-        wn_call_soon(&self->soon);
+        wn_deferred_soon(&self->soon);
 }
 
 size_t
@@ -547,7 +547,7 @@ wn_stream_start_tls(WnStream *self, SSL_CTX *context, WnTlsRole role,
         return;
     enter(self, STARTING);
     self->plain_left = wn_buffer_len(&self->output);
-    wn_call_soon(&self->soon);
+    wn_deferred_soon(&self->soon);
 }
 
 bool
@@ -572,11 +572,4 @@ int
 wn_stream_get_fd(const WnStream *self)
 {
     return self->transport.fd;
-}
-
-void
-wn_stream_set_fn(WnStream *self, WnStreamFn fn, void *user)
-{
-    self->fn = fn;
-    self->user = user;
 }

@@ -80,4 +80,3 @@ bool wn_stream_is_tls(const WnStream *self);
 SSL *wn_stream_get_ssl(const WnStream *self);      /* NULL when plain */
 const char *wn_stream_error(const WnStream *self); /* "" before an error */
 int wn_stream_get_fd(const WnStream *self);        /* borrowed */
-void wn_stream_set_fn(WnStream *self, WnStreamFn fn, void *user);

@@ -6,10 +6,22 @@
 #include <errno.h>
 #include <openssl/err.h>
 
+/* The library has no words for what the system says, like a file that is not
+ * there. */
+static const char *
+first_reason(void)
+{
+    unsigned long code = ERR_peek_error();
+
+    if (ERR_SYSTEM_ERROR(code))
+        return g_strerror(ERR_GET_REASON(code));
+    return ERR_reason_error_string(code);
+}
+
 static bool
 set_tls_error(GError **error, const char *what)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    const char *reason = first_reason();
 
     g_set_error(error, WN_EVENT_ERROR, EINVAL, "%s: %s", what,
         reason != NULL ? reason : "TLS setup failed");

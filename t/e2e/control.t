@@ -47,6 +47,8 @@ my ($phrase) = grep { $_->{filter} eq 'phrase' } @{ $doc->{recipients}[0]{filter
 is($phrase->{verdict}, 'match', 'the verdict');
 like($phrase->{evidence}, qr/seven words/i, 'the evidence');
 ok(defined $phrase->{usec}, 'the time');
+like($text, qr/"score":-?[0-9.]+[,}]/, 'the score is a number');
+is($doc->{generation}, 0, 'nothing is published that says this');
 like($doc->{recipients}[1]{reply}, qr/^550 5\.7\.1 no \[/, "the domain's text");
 is($doc->{recipients}[2]{action}, 'reject', 'a foreign recipient');
 ok(scalar(grep {/^X-Winnow-Id: /} @{ $doc->{headers} }), 'the final header');
@@ -54,12 +56,21 @@ ok(scalar(grep {/^X-Winnow-Id: /} @{ $doc->{headers} }), 'the final header');
 ($doc) = Winnow::Instance::json_lines($text);
 is($doc->{recipients}[0]{action}, 'deliver', 'ham passes');
 like($doc->{view}{text}, qr/hello/, 'the view');
+Winnow::Instance::spew("$w->{dir}/esc.eml", "Subject: \e[2Jx\n\nhello\n");
+($exit, $text) = $w->ctl('explain', '--view', "$w->{dir}/esc.eml", '--to', 'u@good.example');
+like($text, qr/header that u\@good\.example gets:.*\| Subject: /s, 'the final header as text');
+unlike($text, qr/\e/, 'no byte that a terminal would obey');
+is(($w->ctl('explain', "$w->{dir}/ham.eml", '--to', 'nobody'))[0], 2, 'no address: 2');
+is(($w->ctl('explain', "$w->{dir}/ham.eml", '--to', 'u@good.example', '--frob'))[0], 2, 'no option: 2');
 
 $w->start;
 ($exit, $text) = $w->ctl('status', '--json');
 is($exit, 0, 'status');
 my $status = eval { decode_json($text) };
 ok($status, 'is one JSON document') or diag($text);
+($exit, $text) = $w->ctl('explain', '--json', "$w->{dir}/ham.eml", '--to', 'u@good.example');
+is((Winnow::Instance::json_lines($text))[0]{generation}, $status->{snapshot}{generation},
+    'explain names the generation that is published');
 like((($w->ctl('status'))[1]), qr/winnow-smtp.*winnow-queue/s, 'names the programs');
 
 ($exit, $text) = $w->ctl('domain', 'list');
@@ -69,6 +80,7 @@ is($exit, 0, 'domain show');
 like($text, qr{^servers\s+127\.0\.0\.1:\d+\s+.*domains\.d/walled\.example\.conf:1}m, 'where a value comes from');
 like($text, qr{1\. firewall .*conf\.d/10-firewall\.conf:1}, 'of the chain too');
 like($text, qr{action\.text = no\s+.*domains\.d/walled\.example\.conf:\d+}, 'and of an option');
+like($text, qr{phrases = \.\./phrases\.txt\s+conf\.d/30-phrase\.conf:3}, "and of conf.d's");
 like($text, qr/IN MX 5 .*IN MX 6 .*IN MX 10 YOUR-OWN-SERVER\..*IN MX 20 /s, 'MX records, sandwich');
 like($text, qr/ip saddr \{ 192\.0\.2\.10, 192\.0\.2\.11 \} tcp dport 25 accept/, 'nftables lines');
 is(($w->ctl('domain', 'show', 'none.example'))[0], 1, 'no such domain: 1');

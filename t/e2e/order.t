@@ -17,6 +17,9 @@ plan skip_all => 'strace is not installed' unless grep { -x "$_/strace" } split 
     plan skip_all => 'strace may not trace here' if $?;
 }
 
+# The leak sanitizer traces too, and only one can.
+$ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (), 'detect_leaks=0';
+
 my $w = Winnow::Instance->new(workers => 1, domains => { 'good.example' => {} });
 my $trace = $ENV{WN_TRACE} // "$w->{dir}/trace";
 $w->start(wrap => [ 'strace', '-f', '-y', '-s', '4096', '-o', $trace, '-e',

@@ -63,11 +63,41 @@ test_strings(void)
     }
 }
 
+static void
+test_thousandths(void)
+{
+    static const struct {
+        int64_t value;
+        const char *expected;
+    } cases[] = {
+        { 0, "0" },
+        { 1, "0.001" },
+        { -1, "-0.001" },
+        { 10, "0.01" },
+        { 1500, "1.5" },
+        { -2050, "-2.05" },
+        { 7000, "7" },
+        { 12345, "12.345" },
+        { INT64_MAX, "9223372036854775.807" },
+        { INT64_MIN, "-9223372036854775.808" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        WnJson json;
+
+        wn_json_init(&json, out);
+        wn_json_thousandths(&json, NULL, cases[i].value);
+        g_assert_cmpstr(out->str, ==, cases[i].expected);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/json/nesting", test_nesting);
     g_test_add_func("/base/json/strings", test_strings);
+    g_test_add_func("/base/json/thousandths", test_thousandths);
     return g_test_run();
 }

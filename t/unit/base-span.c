@@ -82,6 +82,22 @@ test_to_u64(void)
     }
 }
 
+static void
+test_take_word(void)
+{
+    static const char *const words[] = { "GET", "", "/a", "b", "" };
+    WnSpan rest = WN_SPAN("GET  /a b");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+        g_assert_true(
+            wn_span_eq(wn_span_take_word(&rest), wn_span_str(words[i])));
+    rest = WN_SPAN_EMPTY;
+    g_assert_cmpuint(wn_span_take_word(&rest).len, ==, 0);
+    rest = WN_SPAN("end ");
+    g_assert_cmpuint(wn_span_take_word(&rest).len, ==, 3);
+    g_assert_cmpuint(rest.len, ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -91,5 +107,6 @@ main(int argc, char **argv)
     g_test_add_func("/base/span/nul-is-content", test_nul_is_content);
     g_test_add_func("/base/span/trim", test_trim);
     g_test_add_func("/base/span/to-u64", test_to_u64);
+    g_test_add_func("/base/span/take-word", test_take_word);
     return g_test_run();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/conf/config.h"
 
+#include "core/conf/config_keys.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -255,11 +257,52 @@ test_absent(void)
 {
     g_auto(Fixture) fixture = { 0 };
     g_autoptr(WnConfig) config = NULL;
+    g_autofree char *expected = NULL;
 
     fixture_init(&fixture);
     config = fixture_config(&fixture);
-    assert_problems(fixture.problems,
-        "winnow.conf: cannot be read: No such file or directory\n");
+    expected = g_strdup_printf("%s/winnow.conf: cannot be read: "
+                               "No such file or directory\n",
+        fixture.folder);
+    assert_problems(fixture.problems, expected);
+}
+
+/* The file that is installed shows each key once, with a value that holds. */
+static void
+test_example(void)
+{
+    const char *source = g_getenv("WN_SOURCE");
+    g_auto(Fixture) fixture = { 0 };
+    g_autoptr(WnConfig) config = NULL;
+    g_autoptr(GRegex) comment = g_regex_new("^#(?=[a-z_]+ = |\\[)",
+        G_REGEX_MULTILINE, 0, NULL);
+    g_autofree char *path = g_build_filename(source != NULL ? source : ".",
+        "winnow.conf.example", NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *all = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    fixture_init(&fixture);
+    fixture_write(&fixture, "winnow.conf", text);
+    config = fixture_config(&fixture);
+    assert_problems(fixture.problems, "");
+    g_clear_pointer(&config, wn_config_free);
+
+    all = g_regex_replace(comment, text, -1, 0, "", 0, NULL);
+    fixture_write(&fixture, "winnow.conf", all);
+    config = fixture_config(&fixture);
+    assert_problems(fixture.problems, "");
+    for (const char *const *group = wn_config_group_names(); *group != NULL;
+         group++) {
+        const WnKeyTable *keys = wn_config_keys(*group);
+
+        for (size_t i = 0; keys != NULL && i < keys->n; i++) {
+            g_autofree char *line = g_strdup_printf("\n%s = ",
+                keys->specs[i].key);
+
+            g_assert_nonnull(strstr(all, line));
+        }
+    }
 }
 
 static void
@@ -464,6 +507,7 @@ main(int argc, char **argv)
     g_test_add_func("/conf/config/defaults", test_defaults);
     g_test_add_func("/conf/config/mistakes", test_mistakes);
     g_test_add_func("/conf/config/absent", test_absent);
+    g_test_add_func("/conf/config/example", test_example);
     g_test_add_func("/conf/config/snippets", test_snippets);
     g_test_add_func("/conf/config/group-twice", test_group_twice_in_two_files);
     g_test_add_func("/conf/config/fifo", test_fifo_snippet);

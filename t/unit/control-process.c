@@ -51,7 +51,7 @@ behave(const char *mode)
 
     if (strcmp(mode, "dies") == 0)
         return 3;
-    if (strcmp(mode, "hangs") == 0) {
+    if (strcmp(mode, "hangs") == 0 || strcmp(mode, "in-a-filter") == 0) {
         /* The parent's clock is a fake one: so is ours, at its start. */
         wn_clock_fake(1000 * 1000, 0);
         wn_scoreboard_set(wn_scoreboard_attach(6), "looper", "message", NULL);
@@ -247,6 +247,24 @@ test_backoff_begins_anew_after_a_stable_minute(void)
     }
 }
 
+/* One bad message after the other: each time it is back after 100 ms. */
+static void
+test_backoff_stays_when_a_filter_is_to_blame(void)
+{
+    Fixture self;
+
+    set_up(&self, "in-a-filter");
+    for (int i = 0; i < 4; i++) {
+        wait_for(&self, "ready");
+        kill(wn_process_pid(self.process), SIGKILL);
+        wait_for(&self, "waiting(killed by signal 9)");
+        g_string_truncate(self.trace, 0);
+        step(&self, 100);
+        wait_for(&self, "started");
+    }
+    tear_down(&self);
+}
+
 static void
 test_killed_when_late(void)
 {
@@ -376,6 +394,8 @@ main(int argc, char **argv)
     g_test_add_func("/process/backoff", test_backoff);
     g_test_add_func("/process/backoff-begins-anew",
         test_backoff_begins_anew_after_a_stable_minute);
+    g_test_add_func("/process/backoff-stays-when-a-filter-is-to-blame",
+        test_backoff_stays_when_a_filter_is_to_blame);
     g_test_add_func("/process/killed-when-late", test_killed_when_late);
     g_test_add_func("/process/second-drain", test_second_drain_only_shortens);
     g_test_add_func("/process/retire", test_retire);

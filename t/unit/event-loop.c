@@ -14,7 +14,7 @@ typedef struct Fixture {
     WnLoop *loop;
     WnTimer timer;
     WnTimer other;
-    WnCall call;
+    WnDeferred call;
     WnWatch watch;
     GString *trace;
     int calls;
@@ -38,7 +38,7 @@ tear_down(Fixture *f, gconstpointer data)
     wn_timer_clear(&f->timer);
     wn_timer_clear(&f->other);
     wn_watch_clear(&f->watch);
-    wn_call_unset(&f->call);
+    wn_deferred_unset(&f->call);
     wn_loop_free(f->loop);
     g_string_free(f->trace, TRUE);
     close(f->fds[0]);
@@ -301,8 +301,8 @@ trace_deferred(void *user)
     Fixture *f = user;
 
     g_string_append_c(f->trace, 'd');
-    wn_call_soon(&f->call);
-    wn_call_soon(&f->call);
+    wn_deferred_soon(&f->call);
+    wn_deferred_soon(&f->call);
 }
 
 static void
@@ -320,7 +320,7 @@ test_order_in_turn(Fixture *f, gconstpointer data)
 {
     (void)data;
     wn_timer_init(&f->timer, f->loop, trace_timer, f);
-    wn_call_init(&f->call, f->loop, trace_call, f);
+    wn_deferred_init(&f->call, f->loop, trace_call, f);
     wn_timer_set(&f->timer, 0);
     wn_loop_turn(f->loop);
     g_assert_cmpstr(f->trace->str, ==, "tdc");
@@ -332,20 +332,20 @@ call_again(void *user)
     Fixture *f = user;
 
     f->calls++;
-    wn_call_soon(&f->call);
+    wn_deferred_soon(&f->call);
 }
 
 static void
 test_call(Fixture *f, gconstpointer data)
 {
     (void)data;
-    wn_call_init(&f->call, f->loop, call_again, f);
-    wn_call_soon(&f->call);
-    g_assert_true(wn_call_is_set(&f->call));
+    wn_deferred_init(&f->call, f->loop, call_again, f);
+    wn_deferred_soon(&f->call);
+    g_assert_true(wn_deferred_is_set(&f->call));
     wn_loop_turn(f->loop);
     g_assert_cmpint(f->calls, ==, 1);
-    wn_call_unset(&f->call);
-    g_assert_false(wn_call_is_set(&f->call));
+    wn_deferred_unset(&f->call);
+    g_assert_false(wn_deferred_is_set(&f->call));
     wn_loop_defer(f->loop, count, f);
     wn_loop_turn(f->loop);
     g_assert_cmpint(f->calls, ==, 2);
@@ -356,8 +356,8 @@ test_call_at_end(void)
 {
     Fixture f = { .loop = wn_loop_new() };
 
-    wn_call_init(&f.call, f.loop, count, &f);
-    wn_call_at_end(&f.call);
+    wn_deferred_init(&f.call, f.loop, count, &f);
+    wn_deferred_at_end(&f.call);
     wn_loop_turn(f.loop);
     g_assert_cmpint(f.calls, ==, 0);
     wn_loop_free(f.loop);
