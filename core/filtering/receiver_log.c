@@ -39,6 +39,9 @@ wn_log_connect(const WnVisit *visit, const WnReply *refusal)
     WnEvent event;
 
     wn_event_begin(&event, WN_LEVEL_INFO, "connect");
+    if (visit->receiver->snapshot != NULL)
+        wn_event_int(&event, "generation",
+            (int64_t)wn_snapshot_generation(visit->receiver->snapshot));
     add_client(&event, visit);
     wn_event_str(&event, "listener", wn_session_listener(visit->session));
     if (refusal != NULL) {

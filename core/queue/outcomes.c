@@ -19,10 +19,12 @@ static char *
 describe(const WnSent *sent)
 {
     GString *out = g_string_new(NULL);
+    bool named = sent->text != NULL
+                 && g_str_has_prefix(sent->text, sent->command);
 
     if (sent->code != 0)
         g_string_append_printf(out, "%u ", sent->code);
-    else
+    else if (!named) /* a failed connect says so itself */
         g_string_append_printf(out, "%s: ", sent->command);
     if (sent->code != 0 && *sent->enhanced != '\0')
         g_string_append_printf(out, "%s ", sent->enhanced);
@@ -33,20 +35,16 @@ describe(const WnSent *sent)
 
 void
 wn_queue_event(WnEvent *event, WnLevel level, const char *name,
-    const WnParcel *parcel, WnSpan address)
+    const WnParcel *parcel, const WnEnvelope *envelope, uint32_t recipient)
 {
+    const WnEnvelopeRecipient *to = &g_array_index(envelope->recipients,
+        WnEnvelopeRecipient, parcel->recipients[recipient].index);
+
     wn_event_begin(event, level, name);
     wn_event_id(event, &parcel->message->id);
-    wn_event_span(event, "recipient", address);
+    wn_event_int(event, "generation", (int64_t)envelope->generation);
+    wn_event_span(event, "recipient", to->address);
     wn_event_str(event, "domain", parcel->domain);
-}
-
-static WnSpan
-address_of(const WnEnvelope *envelope, const WnParcel *parcel, uint32_t i)
-{
-    return g_array_index(envelope->recipients, WnEnvelopeRecipient,
-        parcel->recipients[i].index)
-        .address;
 }
 
 static void
@@ -59,8 +57,7 @@ log_attempt(const char *name, const WnParcel *parcel, uint32_t recipient,
     g_autofree char *reply = describe(&attempt->sent);
     WnEvent event;
 
-    wn_queue_event(&event, WN_LEVEL_INFO, name, parcel,
-        address_of(envelope, parcel, recipient));
+    wn_queue_event(&event, WN_LEVEL_INFO, name, parcel, envelope, recipient);
     if (parcel->redirected)
         wn_event_span(&event, "forward_to", scope->redirect);
     wn_event_str(&event, "server", attempt->server);
@@ -71,8 +68,12 @@ log_attempt(const char *name, const WnParcel *parcel, uint32_t recipient,
         MAX(0, wn_clock_unix_ms() - parcel->message->arrived_ms));
     if (attempt->sent.in_doubt)
         wn_event_bool(&event, "in_doubt", true);
-    if (next_attempt != 0)
-        wn_event_int(&event, "next_attempt", next_attempt);
+    if (next_attempt != 0) {
+        char due[WN_DATE_MAX];
+
+        wn_clock_iso8601(next_attempt * 1000, due);
+        wn_event_str(&event, "next_attempt", due);
+    }
     wn_event_end(&event);
 }
 
@@ -235,8 +236,7 @@ log_forwarded(const WnParcel *parcel, uint32_t i, const WnEnvelope *envelope,
         WnEnvelopeScope, parcel->scope);
     WnEvent event;
 
-    wn_queue_event(&event, WN_LEVEL_ERROR, name, parcel,
-        address_of(envelope, parcel, i));
+    wn_queue_event(&event, WN_LEVEL_ERROR, name, parcel, envelope, i);
     wn_event_span(&event, "forward_to", scope->redirect);
     wn_event_str(&event, "reply", parcel->recipients[i].reply);
     wn_event_int(&event, "attempts", parcel->attempts);

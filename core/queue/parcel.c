@@ -90,17 +90,6 @@ wn_parcel_free(WnParcel *self)
     g_free(self);
 }
 
-uint32_t
-wn_parcel_n_targets(const WnParcel *self)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < self->n_recipients; i++)
-        n += i == 0
-             || self->recipients[i].target != self->recipients[i - 1].target;
-    return n;
-}
-
 void
 wn_parcel_set_reply(WnParcel *self, uint32_t recipient, const char *reply)
 {

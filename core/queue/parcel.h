@@ -104,9 +104,6 @@ WnParcel *wn_parcel_new(WnQueued *message, uint32_t n_recipients);
  * message. */
 void wn_parcel_free(WnParcel *self);
 
-/* Number of different addresses. */
-uint32_t wn_parcel_n_targets(const WnParcel *self);
-
 void wn_parcel_set_reply(WnParcel *self, uint32_t recipient, const char *reply);
 
 /* Drops the recipients whose result is SETTLED. */

@@ -250,22 +250,22 @@ result_counter(const char *result)
     g_autofree char *labels = g_strdup_printf("result=\"%s\"", result);
 
     return wn_metrics_counter("winnow_deliveries_total", labels,
-        "Delivery attempts by result");
+        "Delivery attempts by result.");
 }
 
 static void
 find_metrics(WnQueue *self)
 {
     self->n_messages = wn_metrics_gauge("winnow_queue_messages", NULL,
-        "Messages in the queue");
+        "Messages in the queue.");
     self->n_bytes = wn_metrics_gauge("winnow_queue_bytes", NULL,
-        "Bytes of the messages in the queue");
+        "Bytes of the messages in the queue.");
     self->delivered = result_counter("delivered");
     self->deferred = result_counter("deferred");
     self->bounced = result_counter("bounced");
     self->expired = result_counter("expired");
     self->seconds = wn_metrics_histogram("winnow_delivery_seconds", NULL,
-        "Time from arrival to delivery");
+        "Time from arrival to delivery.");
 }
 
 void
@@ -348,10 +348,4 @@ uint64_t
 wn_queue_n_messages(const WnQueue *self)
 {
     return self->messages.n_messages;
-}
-
-uint64_t
-wn_queue_n_bytes(const WnQueue *self)
-{
-    return self->messages.n_bytes;
 }

@@ -82,4 +82,3 @@ unsigned wn_queue_command(WnQueue *self, WnQueueCommand command,
 bool wn_queue_show_message(WnQueue *self, const WnId *id, GString *out);
 
 uint64_t wn_queue_n_messages(const WnQueue *self);
-uint64_t wn_queue_n_bytes(const WnQueue *self);

@@ -84,7 +84,7 @@ void wn_queue_hold_noted(WnQueue *self, WnParcel *parcel);
 
 /* An event with what every event of a recipient has. */
 void wn_queue_event(WnEvent *event, WnLevel level, const char *name,
-    const WnParcel *parcel, WnSpan address);
+    const WnParcel *parcel, const WnEnvelope *envelope, uint32_t recipient);
 
 /* reports.c */
 

@@ -203,10 +203,7 @@ log_failure(const WnReport *report, uint32_t i, const WnEnvelope *envelope,
     WnEvent event;
 
     wn_queue_event(&event, WN_LEVEL_INFO, is_expired ? "expired" : "bounced",
-        parcel,
-        g_array_index(envelope->recipients, WnEnvelopeRecipient,
-            parcel->recipients[i].index)
-            .address);
+        parcel, envelope, i);
     wn_event_str(&event, "reply", parcel->recipients[i].reply);
     wn_event_int(&event, "attempts", parcel->attempts);
     wn_event_int(&event, "ms",
