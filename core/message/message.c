@@ -6,10 +6,17 @@
 #include "core/message/html_text.h"
 #include "core/message/mime_tree.h"
 #include "core/message/text_fold.h"
+#include "core/message/url_list.h"
 
 #include <gmime/gmime.h>
 
 enum { N_FORMS = WN_FORM_HIDDEN + 1 };
+
+/* The numbers found for one country. */
+typedef struct Phones {
+    char country[3]; /* upper case; empty: none */
+    GArray *found;
+} Phones;
 
 struct WnMessage {
     WnSpan raw;
@@ -21,7 +28,10 @@ struct WnMessage {
     WnMimeTree tree;
     WnSpan *data; /* of the parts, as is text: ptr is NULL until asked for */
     WnSpan *text;
-    GString *forms[N_FORMS]; /* NULL until asked for */
+    WnUrlList *urls;                             /* as are the URLs */
+    GString *forms[N_FORMS];                     /* NULL until asked for */
+    Phones phones[WN_MESSAGE_COUNTRIES_MAX + 1]; /* as they are asked for */
+    size_t n_phones;
 };
 
 static void
@@ -68,6 +78,9 @@ wn_message_free(WnMessage *self)
         if (self->forms[i] != NULL)
             g_string_free(self->forms[i], TRUE);
     }
+    wn_url_list_free(self->urls);
+    for (size_t i = 0; i < self->n_phones; i++)
+        g_array_unref(self->phones[i].found);
     if (self->structured)
         wn_mime_tree_clear(&self->tree);
     wn_header_block_clear(&self->block);
@@ -343,4 +356,152 @@ wn_message_text(WnMessage *self, WnTextForms form)
     if (self->forms[form] == NULL)
         self->forms[form] = make_form(self, form);
     return wn_span(self->forms[form]->str, self->forms[form]->len);
+}
+
+/* A page in an attachment of any type: its name says what opens it. */
+static bool
+is_page_by_name(WnSpan name)
+{
+    static const char *const ends[] = { ".htm", ".html", ".shtml", ".xhtml",
+        ".svg" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        size_t len = strlen(ends[i]);
+
+        if (name.len > len
+            && wn_span_case_eq(wn_span(name.ptr + name.len - len, len),
+                wn_span_str(ends[i])))
+            return true;
+    }
+    return false;
+}
+
+/* What is not rendered as text is looked at as source: pages, and a container
+ * in which no boundary was found. */
+static void
+add_source_urls(WnMessage *self, uint32_t n, WnSpan data)
+{
+    const WnMimePart *part = find_part(self, n);
+    g_autofree char *source = g_string_free(convert_part(self, part, data),
+        FALSE);
+
+    wn_url_list_add_html(self->urls, wn_span_str(source), (int32_t)n);
+    if (part->kind != WN_MIME_HTML)
+        wn_url_list_add_text(self->urls, wn_span_str(source), (int32_t)n);
+}
+
+static void
+add_part_urls(WnMessage *self, uint32_t n)
+{
+    const WnMimePart *part = find_part(self, n);
+    const WnMimePart *next = find_part(self, n + 1);
+
+    if ((part->part.flags & WN_MESSAGE_PART_MULTIPART) != 0) {
+        if (next == NULL || next->part.parent != (int32_t)n)
+            add_source_urls(self, n, part->part.raw);
+        return;
+    }
+    if (part->kind == WN_MIME_HTML || is_page_by_name(part->part.file_name))
+        add_source_urls(self, n, wn_message_part_data(self, n));
+    if (part->kind != WN_MIME_OTHER)
+        wn_url_list_add_text(self->urls, wn_message_part_text(self, n),
+            (int32_t)n);
+}
+
+static void
+read_urls(WnMessage *self)
+{
+    if (self->urls != NULL)
+        return;
+    self->urls = wn_url_list_new(self->arena);
+    for (uint32_t i = 0; i < wn_message_n_headers(self); i++) {
+        const WnMessageHeader *header = wn_message_header(self, i);
+
+        wn_url_list_add_header(self->urls, header->name, header->value);
+    }
+    for (uint32_t i = 0; i < wn_message_n_parts(self); i++)
+        add_part_urls(self, i);
+    if (wn_url_list_is_cut(self->urls))
+        self->problems |= WN_MESSAGE_TOO_MANY;
+}
+
+uint32_t
+wn_message_n_urls(WnMessage *self)
+{
+    read_urls(self);
+    return wn_url_list_n(self->urls);
+}
+
+const WnMessageUrl *
+wn_message_url(WnMessage *self, uint32_t n)
+{
+    read_urls(self);
+    return wn_url_list_get(self->urls, n);
+}
+
+static void
+scan_phones(WnMessage *self, Phones *phones)
+{
+    const WnMessageHeader *subject = wn_message_header_named(self, "Subject",
+        0);
+    WnPhoneList list = { .arena = self->arena,
+        .phones = phones->found,
+        .default_country = phones->country,
+        .part = -1 };
+    size_t left = WN_MESSAGE_TEXT_MAX;
+    bool all = subject == NULL || wn_phone_scan_text(&list, subject->value);
+
+    for (uint32_t i = 0; i < wn_message_n_parts(self) && left > 0; i++) {
+        WnSpan text;
+
+        if (!find_part(self, i)->shown)
+            continue;
+        text = wn_span_slice(wn_message_part_text(self, i), 0, left);
+        while (text.len == left && text.len > 0
+               && ((guchar)text.ptr[text.len] & 0xc0) == 0x80)
+            text.len--, left--;
+        left -= text.len;
+        list.part = (int32_t)i;
+        all = all && wn_phone_scan_text(&list, text);
+    }
+    if (!all)
+        self->problems |= WN_MESSAGE_TOO_MANY;
+}
+
+/* The numbers for that country, found now if they were not. */
+static const GArray *
+phones_of(WnMessage *self, const char *default_country)
+{
+    char country[3] = "";
+    Phones *phones;
+
+    if (default_country != NULL && strlen(default_country) == 2) {
+        country[0] = g_ascii_toupper(default_country[0]);
+        country[1] = g_ascii_toupper(default_country[1]);
+    }
+    if (self->n_phones == WN_MESSAGE_COUNTRIES_MAX)
+        country[0] = '\0';
+    for (size_t i = 0; i < self->n_phones; i++) {
+        if (strcmp(self->phones[i].country, country) == 0)
+            return self->phones[i].found;
+    }
+    phones = &self->phones[self->n_phones++];
+    memcpy(phones->country, country, sizeof country);
+    phones->found = g_array_new(FALSE, FALSE, sizeof(WnMessagePhone));
+    scan_phones(self, phones);
+    return phones->found;
+}
+
+uint32_t
+wn_message_n_phones(WnMessage *self, const char *default_country)
+{
+    return phones_of(self, default_country)->len;
+}
+
+const WnMessagePhone *
+wn_message_phone(WnMessage *self, const char *default_country, uint32_t n)
+{
+    const GArray *found = phones_of(self, default_country);
+
+    return n < found->len ? &g_array_index(found, WnMessagePhone, n) : NULL;
 }

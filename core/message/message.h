@@ -18,9 +18,12 @@
 
 #include "core/base/arena.h"
 #include "core/message/header_block.h"
+#include "core/message/phone_scan.h"
 
 #define WN_MESSAGE_DEPTH_MAX 50
 #define WN_MESSAGE_PARTS_MAX 1000
+#define WN_MESSAGE_URLS_MAX 2000
+#define WN_MESSAGE_COUNTRIES_MAX 16
 #define WN_MESSAGE_TEXT_MAX (4 * 1024 * 1024) /* of one part; of a form */
 
 typedef enum { WN_FORM_SHOWN, WN_FORM_FOLDED, WN_FORM_HIDDEN } WnTextForms;
@@ -50,6 +53,27 @@ typedef struct WnMessagePart {
     uint32_t depth;
     WnSpan type, charset, file_name, raw; /* raw: without the part's header */
 } WnMessagePart;
+
+enum {                                  /* = WN_URL_* of the SDK */
+    WN_MESSAGE_URL_FROM_LINK = 1u << 0, /* an HTML attribute */
+    WN_MESSAGE_URL_FROM_TEXT = 1u << 1,
+    WN_MESSAGE_URL_FROM_HEADER = 1u << 2,
+    WN_MESSAGE_URL_NO_SCHEME = 1u << 3,
+    WN_MESSAGE_URL_IP_HOST = 1u << 4,
+    WN_MESSAGE_URL_DISGUISED = 1u << 5
+};
+
+typedef struct WnMessageUrl {
+    uint32_t flags;
+    int32_t part;      /* of its first place; -1 for a header */
+    uint16_t port;     /* 0: the scheme's own */
+    WnSpan text;       /* as found */
+    WnSpan host;       /* lower case, A-labels, or an IP address */
+    WnSpan registered; /* empty for an IP address or a public suffix */
+    WnSpan path;       /* percent-decoded once; from the slash on, "/" if there
+                        * is none, empty for mailto */
+    WnSpan query;      /* behind the "?", as written */
+} WnMessageUrl;
 
 typedef struct WnMessage WnMessage;
 
@@ -87,3 +111,17 @@ WnSpan wn_message_part_text(WnMessage *self, uint32_t n);
  * inside of anything with the disposition "attachment", and the top in any
  * case.  A file name alone does not hide a text part. */
 WnSpan wn_message_text(WnMessage *self, WnTextForms form);
+
+/* The URLs of headers, texts and HTML attributes and those inside of their
+ * parameters, each once, in the order of the message; at most
+ * WN_MESSAGE_URLS_MAX (then WN_MESSAGE_TOO_MANY is set).  NULL if there is no
+ * such URL. */
+uint32_t wn_message_n_urls(WnMessage *self);
+const WnMessageUrl *wn_message_url(WnMessage *self, uint32_t n);
+/* The telephone numbers in the subject and the text parts that SHOWN has, those
+ * of default_country ("US"; NULL or empty: none) with its code.  Found anew for
+ * each of the first WN_MESSAGE_COUNTRIES_MAX countries asked for; further ones
+ * get what is found without.  WN_MESSAGE_TOO_MANY is set over WN_PHONE_MAX. */
+uint32_t wn_message_n_phones(WnMessage *self, const char *default_country);
+const WnMessagePhone *wn_message_phone(WnMessage *self,
+    const char *default_country, uint32_t n);

@@ -128,20 +128,29 @@ message_text(WnCall *handle, WnTextForm form)
     return wn_sdk_str(wn_message_text(message, (WnTextForms)form));
 }
 
-/* URLs and phone numbers are not extracted yet: none is found. */
 static uint32_t
-message_n_none(WnCall *handle)
+message_n_urls(WnCall *handle)
 {
-    (void)handle;
-    return 0;
+    WnMessage *message = whole_message(handle);
+
+    return message != NULL ? wn_message_n_urls(message) : 0;
 }
 
 static const WnUrl *
 message_url(WnCall *handle, uint32_t n)
 {
+    WnMessageView *view = whole_view(handle);
+
+    return view != NULL ? wn_message_view_url(view, n) : NULL;
+}
+
+/* Phone numbers need the country that an instance assumes, which no filter has
+ * an option for: none is found. */
+static uint32_t
+message_n_phones(WnCall *handle)
+{
     (void)handle;
-    (void)n;
-    return NULL;
+    return 0;
 }
 
 static const WnPhone *
@@ -168,9 +177,9 @@ wn_host_message_api(void)
         .part_data = message_part_data,
         .part_text = message_part_text,
         .text = message_text,
-        .n_urls = message_n_none,
+        .n_urls = message_n_urls,
         .url = message_url,
-        .n_phones = message_n_none,
+        .n_phones = message_n_phones,
         .phone = message_phone,
     };
 

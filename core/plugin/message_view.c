@@ -104,3 +104,28 @@ wn_message_view_part(WnMessageView *self, uint32_t n)
     keep_made(self, from, part);
     return part;
 }
+
+const WnUrl *
+wn_message_view_url(WnMessageView *self, uint32_t n)
+{
+    const WnMessageUrl *from = wn_message_url(self->message, n);
+    WnUrl *url;
+
+    if (from == NULL)
+        return NULL;
+    url = find_made(self, from);
+    if (url != NULL)
+        return url;
+    url = wn_arena_new0(self->arena, WnUrl);
+    url->struct_size = sizeof *url;
+    url->flags = from->flags;
+    url->text = wn_sdk_str(from->text);
+    url->host = wn_sdk_str(from->host);
+    url->registered = wn_sdk_str(from->registered);
+    url->path = wn_sdk_str(from->path);
+    url->query = wn_sdk_str(from->query);
+    url->part = from->part;
+    url->port = from->port;
+    keep_made(self, from, url);
+    return url;
+}

@@ -28,7 +28,8 @@ my $w = Winnow::Instance->new(
 );
 Winnow::Instance::spew("$w->{dir}/phrases.txt", "seven words that nobody wants to read\n");
 Winnow::Instance::spew("$w->{dir}/spam.eml", "Subject: s\n\nSeven words that nobody\nwants to read.\n");
-Winnow::Instance::spew("$w->{dir}/ham.eml", "Subject: h\n\nhello\n");
+Winnow::Instance::spew("$w->{dir}/ham.eml",
+    "Subject: h\n\nhello, see http://Shop.Example.CO.UK/x?y=1 or call +44 20 7946 0018\n");
 
 my ($exit, $text) = $w->ctl('check');
 is($exit, 0, 'check') or diag($text);
@@ -56,6 +57,9 @@ ok(scalar(grep {/^X-Winnow-Id: /} @{ $doc->{headers} }), 'the final header');
 ($doc) = Winnow::Instance::json_lines($text);
 is($doc->{recipients}[0]{action}, 'deliver', 'ham passes');
 like($doc->{view}{text}, qr/hello/, 'the view');
+is($doc->{view}{urls}[0]{host}, 'shop.example.co.uk', 'its URLs');
+is($doc->{view}{urls}[0]{registered}, 'example.co.uk', 'with the registered domain');
+is($doc->{view}{phones}[0]{digits}, '442079460018', 'and phone numbers');
 Winnow::Instance::spew("$w->{dir}/esc.eml", "Subject: \e[2Jx\n\nhello\n");
 ($exit, $text) = $w->ctl('explain', '--view', "$w->{dir}/esc.eml", '--to', 'u@good.example');
 like($text, qr/header that u\@good\.example gets:.*\| Subject: /s, 'the final header as text');

@@ -281,8 +281,25 @@ print_view(WnSpan bytes, WnJson *json)
     wn_json_span(json, "folded", wn_message_text(message, WN_FORM_FOLDED));
     wn_json_span(json, "hidden", wn_message_text(message, WN_FORM_HIDDEN));
     wn_json_open_list(json, "urls");
+    for (uint32_t i = 0; i < wn_message_n_urls(message); i++) {
+        const WnMessageUrl *url = wn_message_url(message, i);
+
+        wn_json_open_object(json, NULL);
+        wn_json_span(json, "text", url->text);
+        wn_json_span(json, "host", url->host);
+        wn_json_span(json, "registered", url->registered);
+        wn_json_close_object(json);
+    }
     wn_json_close_list(json);
     wn_json_open_list(json, "phones");
+    for (uint32_t i = 0; i < wn_message_n_phones(message, NULL); i++) {
+        const WnMessagePhone *phone = wn_message_phone(message, NULL, i);
+
+        wn_json_open_object(json, NULL);
+        wn_json_span(json, "text", phone->text);
+        wn_json_span(json, "digits", phone->digits);
+        wn_json_close_object(json);
+    }
     wn_json_close_list(json);
     wn_json_open_list(json, "problems");
     for (size_t i = 0; i < G_N_ELEMENTS(problem_names); i++)
