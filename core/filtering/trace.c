@@ -8,6 +8,7 @@
 /* The longest texts that a line takes, so that it stays below 998 bytes. */
 #define NAME_LEN_MAX 64
 #define RULE_LEN_MAX 128
+#define MATCHES_MAX 8 /* of one filter */
 #define EVIDENCE_LEN_MAX 256
 
 /* Text that stands in a comment, a clause or a quoted string of a header: what
@@ -105,17 +106,16 @@ wn_trace_write(const WnTraceFacts *facts, GString *out)
 }
 
 static void
-append_match(const WnLedgerEntry *entry, GString *out)
+append_match(const WnLedgerEntry *entry, const WnLedgerFinding *finding,
+    GString *out)
 {
-    const WnLedgerFinding *first = entry->findings;
-
     g_string_append(out, "X-Winnow-Match: filter=");
     append_word(out, entry->filter, NAME_LEN_MAX);
-    if (entry->n_findings > 0) {
+    if (finding != NULL) {
         g_string_append(out, "; rule=");
-        append_word(out, first->rule, RULE_LEN_MAX);
+        append_word(out, finding->rule, RULE_LEN_MAX);
         g_string_append(out, "; evidence=\"");
-        append_safe(out, wn_span_slice(first->evidence, 0, EVIDENCE_LEN_MAX),
+        append_safe(out, wn_span_slice(finding->evidence, 0, EVIDENCE_LEN_MAX),
             "\"\\");
         g_string_append_c(out, '"');
     }
@@ -123,6 +123,18 @@ append_match(const WnLedgerEntry *entry, GString *out)
     append_word(out, entry->action.len > 0 ? entry->action : WN_SPAN("none"),
         NAME_LEN_MAX);
     g_string_append(out, "\r\n");
+}
+
+/* Each finding is named: a message on two blacklists says so twice. */
+static void
+append_matches(const WnLedgerEntry *entry, GString *out)
+{
+    uint32_t n = MIN(entry->n_findings, MATCHES_MAX);
+
+    if (n == 0)
+        append_match(entry, NULL, out);
+    for (uint32_t i = 0; i < n; i++)
+        append_match(entry, &entry->findings[i], out);
 }
 
 static void
@@ -151,7 +163,7 @@ wn_trace_write_decision(const WnScopeDecision *decision, GString *out)
 
         switch (entry->verdict) {
         case WN_LEDGER_MATCH:
-            append_match(entry, out);
+            append_matches(entry, out);
             break;
         case WN_LEDGER_FAIL:
             append_skipped(entry, out);

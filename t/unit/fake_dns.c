@@ -169,6 +169,17 @@ send_truncated(const FakeDns *self, const GByteArray *reply,
         ==, cut_len);
 }
 
+static bool
+is_mute(const FakeDns *self, const uint8_t *query)
+{
+    char name[NS_MAXDNAME];
+
+    if (self->silent || self->mute == NULL)
+        return self->silent;
+    ns_name_ntop(query + 12, name, sizeof(name));
+    return g_str_has_suffix(name, self->mute);
+}
+
 static void
 on_query(void *user, int fd, unsigned ready)
 {
@@ -183,7 +194,7 @@ on_query(void *user, int fd, unsigned ready)
     (void)ready;
     g_assert_cmpint(n, >, 12);
     self->n_queries++;
-    if (self->silent)
+    if (is_mute(self, query))
         return;
     reply = make_reply(self, query);
     if (self->truncate) {

@@ -24,6 +24,7 @@ typedef struct FakeDns {
     unsigned n_queries;
     bool truncate;     /* UDP answers say only that TCP has the rest */
     bool silent;       /* answers nothing */
+    const char *mute;  /* answers nothing for names that end so, unless NULL */
     int rcode;         /* answers this to everything, unless 0 */
     const char *spoil; /* sends these bytes behind the header and question as
                         * the one answer, unless NULL */

@@ -173,7 +173,7 @@ test_match(void)
 {
     WnLedgerFinding findings[] = {
         { WN_SPAN("zen.example"), WN_SPAN("127.0.0.2"), 1000 },
-        { WN_SPAN("second"), WN_SPAN("not shown"), 1000 },
+        { WN_SPAN("second"), WN_SPAN("127.0.0.9"), 1000 },
     };
     WnLedgerEntry entries[] = {
         { .filter = WN_SPAN("rbl"),
@@ -194,6 +194,8 @@ test_match(void)
     check_decision(entries, G_N_ELEMENTS(entries),
         "X-Winnow-Match: filter=rbl; rule=zen.example; "
         "evidence=\"127.0.0.2\"; action=modify_subject\r\n"
+        "X-Winnow-Match: filter=rbl; rule=second; "
+        "evidence=\"127.0.0.9\"; action=modify_subject\r\n"
         "X-Winnow-Match: filter=phrase; action=none\r\n");
 }
 
