@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The hosts that a message came through, newest first, as one line of
+ * "[ ip=1.2.3.4 rdns=a helo=b by=c ident= envfrom= intl=0 id= auth= msa=0 ]".
+ * The first is the client that is connected now; the others stand in Received
+ * fields, whose many forms are read by their parts and not by their programs.
+ */
+
+#include "headers.h"
+
+typedef enum { PATTERN_RELAYS_TRUSTED, PATTERN_RELAYS_UNTRUSTED } PatternRelays;
+
+void pattern_relays_append(const PatternMail *mail, GString *out,
+    PatternRelays which);
+
+/* One Received field, unfolded; false if it names no address. */
+bool pattern_received_append(GString *out, const char *text);

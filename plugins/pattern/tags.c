@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "tags.h"
+
+#include <string.h>
+
+#define PASSES_MAX 4
+#define TAG_MAX 64
+
+/* The text between < and > at text, or NULL. */
+static char *
+tag_at(const char *text)
+{
+    const char *end;
+
+    if (*text != '<')
+        return NULL;
+    end = memchr(text, '>', strnlen(text, TAG_MAX));
+    return end != NULL ? g_strndup(text + 1, (gsize)(end - text - 1)) : NULL;
+}
+
+/* Takes "<kind NAME>" out of text; what NAME stands for, or NULL. */
+static const char *
+take_modifier(GString *text, const char *kind, GHashTable *table)
+{
+    g_autofree char *start = g_strdup_printf("<%s ", kind);
+    const char *found = strstr(text->str, start);
+    g_autofree char *tag = found != NULL ? tag_at(found) : NULL;
+
+    if (tag == NULL)
+        return NULL;
+    g_string_erase(text, found - text->str, (gssize)strlen(tag) + 2);
+    return g_hash_table_lookup(table, g_strstrip(tag + strlen(kind)));
+}
+
+typedef struct Around {
+    const char *pre, *inter, *post; /* nullable */
+} Around;
+
+static void
+append_tag(GString *out, const Around *around, const char *value,
+    bool follows_tag)
+{
+    if (around->inter != NULL && follows_tag)
+        g_string_append(out, around->inter);
+    if (around->pre != NULL)
+        g_string_append(out, around->pre);
+    g_string_append(out, value);
+    if (around->post != NULL)
+        g_string_append(out, around->post);
+}
+
+/* One pass over all tags; whether there were any. */
+static bool
+replace_all(const PatternRules *rules, GString *text, const Around *around)
+{
+    g_autoptr(GString) out = g_string_sized_new(text->len * 2);
+    bool any = false;
+    bool follows_tag = false;
+    size_t at = 0;
+
+    while (at < text->len && out->len <= PATTERN_SOURCE_MAX) {
+        g_autofree char *tag = tag_at(text->str + at);
+        const char *value = tag != NULL ? g_hash_table_lookup(rules->tags, tag)
+                                        : NULL;
+
+        if (value != NULL) {
+            append_tag(out, around, value, follows_tag);
+            at += strlen(tag) + 2;
+            any = true;
+        } else {
+            g_string_append_c(out, text->str[at++]);
+        }
+        follows_tag = value != NULL;
+    }
+    g_string_assign(text, out->str);
+    return any;
+}
+
+bool
+pattern_tags_apply(const PatternRules *rules, char **text)
+{
+    GString *out = g_string_new(*text);
+    Around around = {
+        .pre = take_modifier(out, "pre", rules->pre),
+        .inter = take_modifier(out, "inter", rules->inter),
+        .post = take_modifier(out, "post", rules->post),
+    };
+    static const Around nothing = { NULL, NULL, NULL };
+    bool short_enough;
+
+    for (int pass = 0; pass < PASSES_MAX; pass++)
+        if (!replace_all(rules, out, pass == 0 ? &around : &nothing))
+            break;
+    short_enough = out->len <= PATTERN_SOURCE_MAX;
+    g_free(*text);
+    *text = g_string_free(out, FALSE);
+    return short_enough;
+}
