@@ -43,12 +43,19 @@ sub spew {
     close $out or die "$path: $!";
 }
 
-# A port nobody uses now.
+# A port nobody uses now.  Below those that the kernel gives to clients, and each
+# test process looks in a stretch of its own, so that two tests which run side
+# by side do not pick the same one before either listens there.
 sub free_port {
-    my $socket = IO::Socket::INET->new(
-        Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1)
-        or die "no port: $!";
-    return $socket->sockport;
+    state $next = $$ * 97;
+
+    for (1 .. 1000) {
+        my $port = 10000 + $next++ % 22000;
+        my $socket = IO::Socket::INET->new(
+            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1);
+        return $port if $socket;
+    }
+    die "no free port: $!";
 }
 
 # Polls until the condition holds; its value, or undef after the time.
