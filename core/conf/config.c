@@ -324,3 +324,20 @@ wn_config_egress(const WnConfig *self, const char *name)
     }
     return NULL;
 }
+
+unsigned
+wn_config_line(const WnConfig *self, const char *group, const char *key)
+{
+    g_autoptr(WnProblems) problems = wn_problems_new();
+    g_autoptr(WnKeyfile)
+        file = wn_keyfile_read(self->path, self->path, problems);
+
+    for (guint i = 0; file != NULL && i < file->groups->len; i++) {
+        const WnKeyGroup *found = file->groups->pdata[i];
+        const WnKeyEntry *entry = wn_key_group_find(found, key);
+
+        if (entry != NULL && strcmp(found->name, group) == 0)
+            return entry->line;
+    }
+    return 0;
+}

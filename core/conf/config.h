@@ -97,6 +97,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnConfig, wn_config_free)
 const WnFilterConfig *wn_config_filter(const WnConfig *self, const char *name);
 const WnEgressConfig *wn_config_egress(const WnConfig *self, const char *name);
 
+/* The line of winnow.conf that sets the key, as the file is now; 0 if none
+ * does.  For messages about values that turn out to be wrong later. */
+unsigned wn_config_line(const WnConfig *self, const char *group,
+    const char *key);
+
 /* Checks plugin names, actions, options and action.* of every filter. */
 void wn_config_check_filters(const WnConfig *self, const WnCatalogue *catalogue,
     WnProblems *problems);

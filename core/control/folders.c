@@ -91,7 +91,10 @@ static void
 check_folder(const WnConfig *config, const char *key, const char *path,
     bool can_make, WnProblems *problems)
 {
-    WnPlace place = { .file = config->path, .group = "server", .key = key };
+    WnPlace place = { .file = config->path,
+        .line = wn_config_line(config, "server", key),
+        .group = "server",
+        .key = key };
     struct stat info;
 
     if (stat(path, &info) != 0) {

@@ -94,7 +94,10 @@ parse_arguments(Check *self, int argc, char **argv)
 static void
 report(Check *self, const char *group, const char *key, const char *text)
 {
-    WnPlace place = { .file = self->config->path, .group = group, .key = key };
+    WnPlace place = { .file = self->config->path,
+        .line = wn_config_line(self->config, group, key),
+        .group = group,
+        .key = key };
 
     wn_problems_add(self->problems, place, "%s", text);
 }

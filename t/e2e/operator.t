@@ -68,8 +68,8 @@ $second->stop;
 $config = Winnow::Instance::slurp("$dir/winnow.conf");
 for my $case (
     [ "tls_certificate = no.pem\ntls_key = no.pem\n",
-        qr/\[server\] tls_certificate: \S+no\.pem: No such file or directory/ ],
-    [ "plugins = nowhere\n", qr/\[server\] plugins: .*nowhere.*No such file or directory/ ]) {
+        qr/winnow\.conf:\d+: \[server\] tls_certificate: \S+no\.pem: No such file or directory/ ],
+    [ "plugins = nowhere\n", qr/winnow\.conf:\d+: \[server\] plugins: .*nowhere.*No such file or directory/ ]) {
     my ($lines, $wanted) = @$case;
     my $changed = $config;
 
