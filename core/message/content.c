@@ -19,20 +19,50 @@ static const struct {
     { "uuencode", WN_ENCODING_UU },
 };
 
+/* The first word; out_rest is what stands behind it and is no comment. */
+static WnSpan
+encoding_word(WnSpan value, WnSpan *out_rest)
+{
+    WnSpan text = wn_span_trim(value);
+    WnSpan word = text;
+
+    for (size_t i = 0; i < word.len; i++) {
+        if (strchr(" \t\r\n;(,", word.ptr[i]) != NULL)
+            word.len = i;
+    }
+    *out_rest = wn_span_trim(wn_span_slice(text, word.len, text.len));
+    if (out_rest->len > 0 && out_rest->ptr[0] == '(')
+        *out_rest = WN_SPAN_EMPTY;
+    return word;
+}
+
 WnEncoding
 wn_encoding_find(WnSpan value)
 {
-    WnSpan word = wn_span_trim(value);
+    WnSpan rest;
+    WnSpan word = encoding_word(value, &rest);
 
-    for (size_t i = 0; i < word.len; i++) {
-        if (strchr(" \t\r\n;(", word.ptr[i]) != NULL)
-            word.len = i;
-    }
     for (size_t i = 0; i < G_N_ELEMENTS(encodings); i++) {
         if (wn_span_case_eq(word, wn_span_str(encodings[i].name)))
             return encodings[i].encoding;
     }
     return WN_ENCODING_NONE;
+}
+
+bool
+wn_encoding_is_known(WnSpan value)
+{
+    static const char *const plain[] = { "7bit", "8bit", "binary" };
+    WnSpan rest;
+    WnSpan word = encoding_word(value, &rest);
+
+    if (rest.len > 0 && !wn_span_eq(rest, WN_SPAN(";")))
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(plain); i++) {
+        if (wn_span_case_eq(word, wn_span_str(plain[i])))
+            return true;
+    }
+    return wn_encoding_find(word) != WN_ENCODING_NONE;
 }
 
 static bool
@@ -225,4 +255,66 @@ wn_content_unify_lines(GString *text)
         from += from + 1 < end && from[1] == '\n' ? 2 : 1;
     }
     g_string_truncate(text, (gsize)(to - text->str));
+}
+
+void
+wn_content_unfold_lines(GString *text)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < text->len; i++) {
+        if (text->str[i] == '\n'
+            && (text->str[i + 1] == ' ' || text->str[i + 1] == '\t'))
+            i++;
+        else
+            text->str[len++] = text->str[i];
+    }
+    g_string_truncate(text, len);
+}
+
+bool
+wn_content_has_bare_line_end(WnSpan bytes)
+{
+    const char *end = bytes.ptr + bytes.len;
+    const char *at = bytes.ptr;
+
+    while (at < end) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = lf != NULL ? lf : end;
+        const char *cr = memchr(at, '\r', (size_t)(stop - at));
+
+        if (lf == NULL)
+            return cr != NULL;
+        if (cr == NULL || cr + 1 != lf)
+            return true;
+        at = lf + 1;
+    }
+    return false;
+}
+
+bool
+wn_content_is_folded_type(WnSpan type)
+{
+    return wn_span_case_eq(type, WN_SPAN("text/calendar"))
+           || wn_span_case_eq(type, WN_SPAN("text/vcard"))
+           || wn_span_case_eq(type, WN_SPAN("text/x-vcard"));
+}
+
+bool
+wn_content_is_page(WnSpan type, WnSpan name)
+{
+    static const char *const ends[] = { ".htm", ".html", ".shtml", ".xhtml",
+        ".xht", ".svg" };
+
+    if (wn_span_eq(type, WN_SPAN("image/svg+xml")))
+        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        size_t len = strlen(ends[i]);
+
+        if (name.len > len
+            && wn_span_case_eq(wn_span(name.ptr + name.len - len, len),
+                wn_span_str(ends[i])))
+            return true;
+    }
+    return false;
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NAME_MAX_LEN = 8 };
+enum { NAME_MAX_LEN = 16, REFERENCE_MAX = 64 };
 
 typedef struct Entity {
     char name[NAME_MAX_LEN + 1];
@@ -33,6 +33,7 @@ static const Entity entities[] = {
     { "Eta", 0x397 },
     { "Euml", 0xcb },
     { "Gamma", 0x393 },
+    { "Hat", 0x5e },
     { "Iacute", 0xcd },
     { "Icirc", 0xce },
     { "Igrave", 0xcc },
@@ -41,6 +42,9 @@ static const Entity entities[] = {
     { "Kappa", 0x39a },
     { "Lambda", 0x39b },
     { "Mu", 0x39c },
+    { "NewLine", 0xa },
+    { "NoBreak", 0x2060 },
+    { "NonBreakingSpace", 0xa0 },
     { "Ntilde", 0xd1 },
     { "Nu", 0x39d },
     { "OElig", 0x152 },
@@ -60,16 +64,19 @@ static const Entity entities[] = {
     { "Scaron", 0x160 },
     { "Sigma", 0x3a3 },
     { "THORN", 0xde },
+    { "Tab", 0x9 },
     { "Tau", 0x3a4 },
     { "Theta", 0x398 },
     { "Uacute", 0xda },
     { "Ucirc", 0xdb },
     { "Ugrave", 0xd9 },
+    { "UnderBar", 0x5f },
     { "Upsilon", 0x3a5 },
     { "Uuml", 0xdc },
     { "Xi", 0x39e },
     { "Yacute", 0xdd },
     { "Yuml", 0x178 },
+    { "ZeroWidthSpace", 0x200b },
     { "Zeta", 0x396 },
     { "aacute", 0xe1 },
     { "acirc", 0xe2 },
@@ -83,12 +90,14 @@ static const Entity entities[] = {
     { "ang", 0x2220 },
     { "apos", 0x27 },
     { "aring", 0xe5 },
+    { "ast", 0x2a },
     { "asymp", 0x2248 },
     { "atilde", 0xe3 },
     { "auml", 0xe4 },
     { "bdquo", 0x201e },
     { "beta", 0x3b2 },
     { "brvbar", 0xa6 },
+    { "bsol", 0x5c },
     { "bull", 0x2022 },
     { "cap", 0x2229 },
     { "ccedil", 0xe7 },
@@ -97,6 +106,9 @@ static const Entity entities[] = {
     { "chi", 0x3c7 },
     { "circ", 0x2c6 },
     { "clubs", 0x2663 },
+    { "colon", 0x3a },
+    { "comma", 0x2c },
+    { "commat", 0x40 },
     { "cong", 0x2245 },
     { "copy", 0xa9 },
     { "crarr", 0x21b5 },
@@ -105,10 +117,12 @@ static const Entity entities[] = {
     { "dArr", 0x21d3 },
     { "dagger", 0x2020 },
     { "darr", 0x2193 },
+    { "dash", 0x2010 },
     { "deg", 0xb0 },
     { "delta", 0x3b4 },
     { "diams", 0x2666 },
     { "divide", 0xf7 },
+    { "dollar", 0x24 },
     { "eacute", 0xe9 },
     { "ecirc", 0xea },
     { "egrave", 0xe8 },
@@ -116,11 +130,13 @@ static const Entity entities[] = {
     { "emsp", 0x2003 },
     { "ensp", 0x2002 },
     { "epsilon", 0x3b5 },
+    { "equals", 0x3d },
     { "equiv", 0x2261 },
     { "eta", 0x3b7 },
     { "eth", 0xf0 },
     { "euml", 0xeb },
     { "euro", 0x20ac },
+    { "excl", 0x21 },
     { "exist", 0x2203 },
     { "fnof", 0x192 },
     { "forall", 0x2200 },
@@ -130,11 +146,13 @@ static const Entity entities[] = {
     { "frasl", 0x2044 },
     { "gamma", 0x3b3 },
     { "ge", 0x2265 },
+    { "grave", 0x60 },
     { "gt", 0x3e },
     { "hArr", 0x21d4 },
     { "harr", 0x2194 },
     { "hearts", 0x2665 },
     { "hellip", 0x2026 },
+    { "hyphen", 0x2010 },
     { "iacute", 0xed },
     { "icirc", 0xee },
     { "iexcl", 0xa1 },
@@ -152,19 +170,26 @@ static const Entity entities[] = {
     { "lang", 0x2329 },
     { "laquo", 0xab },
     { "larr", 0x2190 },
+    { "lbrace", 0x7b },
+    { "lbrack", 0x5b },
     { "lceil", 0x2308 },
+    { "lcub", 0x7b },
     { "ldquo", 0x201c },
     { "le", 0x2264 },
     { "lfloor", 0x230a },
     { "lowast", 0x2217 },
+    { "lowbar", 0x5f },
     { "loz", 0x25ca },
+    { "lpar", 0x28 },
     { "lrm", 0x200e },
     { "lsaquo", 0x2039 },
+    { "lsqb", 0x5b },
     { "lsquo", 0x2018 },
     { "lt", 0x3c },
     { "macr", 0xaf },
     { "mdash", 0x2014 },
     { "micro", 0xb5 },
+    { "midast", 0x2a },
     { "middot", 0xb7 },
     { "minus", 0x2212 },
     { "mu", 0x3bc },
@@ -178,6 +203,7 @@ static const Entity entities[] = {
     { "nsub", 0x2284 },
     { "ntilde", 0xf1 },
     { "nu", 0x3bd },
+    { "num", 0x23 },
     { "oacute", 0xf3 },
     { "ocirc", 0xf4 },
     { "oelig", 0x153 },
@@ -195,40 +221,51 @@ static const Entity entities[] = {
     { "ouml", 0xf6 },
     { "para", 0xb6 },
     { "part", 0x2202 },
+    { "percnt", 0x25 },
+    { "period", 0x2e },
     { "permil", 0x2030 },
     { "perp", 0x22a5 },
     { "phi", 0x3c6 },
     { "pi", 0x3c0 },
     { "piv", 0x3d6 },
+    { "plus", 0x2b },
     { "plusmn", 0xb1 },
     { "pound", 0xa3 },
     { "prime", 0x2032 },
     { "prod", 0x220f },
     { "prop", 0x221d },
     { "psi", 0x3c8 },
+    { "quest", 0x3f },
     { "quot", 0x22 },
     { "rArr", 0x21d2 },
     { "radic", 0x221a },
     { "rang", 0x232a },
     { "raquo", 0xbb },
     { "rarr", 0x2192 },
+    { "rbrace", 0x7d },
+    { "rbrack", 0x5d },
     { "rceil", 0x2309 },
+    { "rcub", 0x7d },
     { "rdquo", 0x201d },
     { "real", 0x211c },
     { "reg", 0xae },
     { "rfloor", 0x230b },
     { "rho", 0x3c1 },
     { "rlm", 0x200f },
+    { "rpar", 0x29 },
     { "rsaquo", 0x203a },
+    { "rsqb", 0x5d },
     { "rsquo", 0x2019 },
     { "sbquo", 0x201a },
     { "scaron", 0x161 },
     { "sdot", 0x22c5 },
     { "sect", 0xa7 },
+    { "semi", 0x3b },
     { "shy", 0xad },
     { "sigma", 0x3c3 },
     { "sigmaf", 0x3c2 },
     { "sim", 0x223c },
+    { "sol", 0x2f },
     { "spades", 0x2660 },
     { "sub", 0x2282 },
     { "sube", 0x2286 },
@@ -257,6 +294,8 @@ static const Entity entities[] = {
     { "upsih", 0x3d2 },
     { "upsilon", 0x3c5 },
     { "uuml", 0xfc },
+    { "verbar", 0x7c },
+    { "vert", 0x7c },
     { "weierp", 0x2118 },
     { "xi", 0x3be },
     { "yacute", 0xfd },
@@ -285,4 +324,81 @@ wn_html_entity(WnSpan name)
     found = bsearch(key, entities, sizeof entities / sizeof entities[0],
         sizeof entities[0], compare);
     return found != NULL ? found->code : 0;
+}
+
+/* "#65", "#x41": the character, 0 if it is no number. */
+static uint32_t
+numeric_entity(WnSpan name)
+{
+    static const uint16_t windows_1252[32] = { 0x20ac, 0x81, 0x201a, 0x0192,
+        0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152,
+        0x8d, 0x017d, 0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+        0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e,
+        0x0178 };
+    bool hex = name.len > 1 && (name.ptr[1] == 'x' || name.ptr[1] == 'X');
+    size_t at = hex ? 2 : 1;
+    uint32_t code = 0;
+
+    if (at >= name.len)
+        return 0;
+    for (; at < name.len; at++) {
+        int digit = hex ? g_ascii_xdigit_value(name.ptr[at])
+                        : g_ascii_digit_value(name.ptr[at]);
+
+        if (digit < 0)
+            return 0;
+        code = MIN(code * (hex ? 16 : 10) + (uint32_t)digit, 0x110000);
+    }
+    if (code >= 0x80 && code < 0xa0)
+        return windows_1252[code - 0x80];
+    return code == 0 || !g_unichar_validate(code) ? 0xfffd : code;
+}
+
+/* Names that HTML 4's browsers knew do without a semicolon; the others are
+ * words of a query, as in "?a=1&num=2". */
+static bool
+does_without_semicolon(WnSpan name, uint32_t code)
+{
+    return name.ptr[0] == '#' || (code >= 0xa0 && code <= 0xff) || code == '<'
+           || code == '>' || code == '&' || code == '"';
+}
+
+size_t
+wn_html_entity_read(WnSpan text, uint32_t *out_code)
+{
+    size_t len = text.len > 1 && text.ptr[1] == '#' ? 2 : 1;
+    WnSpan name;
+
+    while (len < text.len && len <= REFERENCE_MAX
+           && g_ascii_isalnum(text.ptr[len]))
+        len++;
+    name = wn_span_slice(text, 1, len - 1);
+    *out_code = name.len > 0 && name.ptr[0] == '#' ? numeric_entity(name)
+                                                   : wn_html_entity(name);
+    if (*out_code == 0)
+        return 0;
+    if (len < text.len && text.ptr[len] == ';')
+        return len + 1;
+    return does_without_semicolon(name, *out_code) ? len : 0;
+}
+
+void
+wn_html_entities_decode(GString *out, WnSpan text)
+{
+    while (text.len > 0) {
+        const char *mark = memchr(text.ptr, '&', text.len);
+        size_t len = mark != NULL ? (size_t)(mark - text.ptr) : text.len;
+        uint32_t code;
+
+        g_string_append_len(out, text.ptr, (gssize)len);
+        text = wn_span_slice(text, len, text.len);
+        if (text.len == 0)
+            return;
+        len = wn_html_entity_read(text, &code);
+        if (len > 0)
+            g_string_append_unichar(out, code);
+        else
+            g_string_append_c(out, '&');
+        text = wn_span_slice(text, MAX(len, 1), text.len);
+    }
 }

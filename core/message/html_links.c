@@ -3,7 +3,12 @@
 
 #include "core/message/html_entities.h"
 
-enum { ENTITY_MAX = 32, NAME_MAX_LEN = 24, VALUE_MAX = 64 * 1024 };
+enum {
+    ENTITY_MAX = 32,
+    NAME_MAX_LEN = 24,
+    TITLE_MAX = 1024,
+    VALUE_MAX = 64 * 1024
+};
 
 typedef struct Linker {
     WnSpan html;
@@ -23,33 +28,33 @@ typedef enum {
 } AttributeKind;
 
 static const struct {
-    const char *name;
+    WnSpan name;
     AttributeKind kind;
 } attributes[] = {
-    { "action", ATTRIBUTE_URL },
-    { "archive", ATTRIBUTE_URL },
-    { "background", ATTRIBUTE_URL },
-    { "cite", ATTRIBUTE_URL },
-    { "classid", ATTRIBUTE_DATA },
-    { "codebase", ATTRIBUTE_URL },
-    { "content", ATTRIBUTE_CONTENT },
-    { "data", ATTRIBUTE_URL },
-    { "dynsrc", ATTRIBUTE_URL },
-    { "formaction", ATTRIBUTE_URL },
-    { "href", ATTRIBUTE_URL },
-    { "icon", ATTRIBUTE_URL },
-    { "imagesrcset", ATTRIBUTE_SET },
-    { "longdesc", ATTRIBUTE_URL },
-    { "lowsrc", ATTRIBUTE_URL },
-    { "manifest", ATTRIBUTE_URL },
-    { "ping", ATTRIBUTE_SET },
-    { "poster", ATTRIBUTE_URL },
-    { "src", ATTRIBUTE_URL },
-    { "srcset", ATTRIBUTE_SET },
-    { "style", ATTRIBUTE_STYLE },
-    { "usemap", ATTRIBUTE_DATA },
-    { "value", ATTRIBUTE_DATA },
-    { "xlink:href", ATTRIBUTE_URL },
+    { { "action", 6 }, ATTRIBUTE_URL },
+    { { "archive", 7 }, ATTRIBUTE_URL },
+    { { "background", 10 }, ATTRIBUTE_URL },
+    { { "cite", 4 }, ATTRIBUTE_URL },
+    { { "classid", 7 }, ATTRIBUTE_DATA },
+    { { "codebase", 8 }, ATTRIBUTE_URL },
+    { { "content", 7 }, ATTRIBUTE_CONTENT },
+    { { "data", 4 }, ATTRIBUTE_URL },
+    { { "dynsrc", 6 }, ATTRIBUTE_URL },
+    { { "formaction", 10 }, ATTRIBUTE_URL },
+    { { "href", 4 }, ATTRIBUTE_URL },
+    { { "icon", 4 }, ATTRIBUTE_URL },
+    { { "imagesrcset", 11 }, ATTRIBUTE_SET },
+    { { "longdesc", 8 }, ATTRIBUTE_URL },
+    { { "lowsrc", 6 }, ATTRIBUTE_URL },
+    { { "manifest", 8 }, ATTRIBUTE_URL },
+    { { "ping", 4 }, ATTRIBUTE_SET },
+    { { "poster", 6 }, ATTRIBUTE_URL },
+    { { "src", 3 }, ATTRIBUTE_URL },
+    { { "srcset", 6 }, ATTRIBUTE_SET },
+    { { "style", 5 }, ATTRIBUTE_STYLE },
+    { { "usemap", 6 }, ATTRIBUTE_DATA },
+    { { "value", 5 }, ATTRIBUTE_DATA },
+    { { "xlink:href", 10 }, ATTRIBUTE_URL },
 };
 
 /* Names of HTML 5 by which the punctuation of URLs is hidden. */
@@ -151,7 +156,15 @@ wn_html_decode_attribute(GString *out, WnSpan text)
         uint32_t code = 0;
         size_t len = 0;
 
-        if (text.ptr[at] == '&' && rest.len > 0) {
+        if (text.ptr[at] != '&') {
+            const char *next = memchr(text.ptr + at, '&', text.len - at);
+
+            len = next != NULL ? (size_t)(next - text.ptr) - at : text.len - at;
+            g_string_append_len(out, text.ptr + at, (gssize)len);
+            at += len;
+            continue;
+        }
+        if (rest.len > 0) {
             if (rest.ptr[0] == '#') {
                 code = numeric_reference(wn_span_slice(rest, 1, rest.len),
                     &len);
@@ -220,13 +233,28 @@ style_address(WnSpan rest, WnSpan *out_address)
     return len;
 }
 
+/* The length of what begins neither "url(" nor "@import". */
+static size_t
+style_skip(WnSpan style)
+{
+    size_t len = 0;
+
+    while (len < style.len && style.ptr[len] != 'u' && style.ptr[len] != 'U'
+           && style.ptr[len] != '@')
+        len++;
+    return len;
+}
+
 static void
 report_style(Linker *self, WnSpan style, bool encoded)
 {
-    while (style.len > 0) {
+    for (;;) {
         WnSpan address;
         size_t len = 1;
 
+        style = wn_span_slice(style, style_skip(style), style.len);
+        if (style.len == 0)
+            return;
         if (wn_span_case_starts(style, WN_SPAN("url(")))
             len = 4;
         else if (wn_span_case_starts(style, WN_SPAN("@import")))
@@ -277,12 +305,17 @@ report_content(Linker *self, WnSpan value, bool encoded)
 static AttributeKind
 find_attribute(WnSpan name)
 {
+    char first = g_ascii_tolower(name.ptr[0]);
+
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++) {
-        if (wn_span_case_eq(name, wn_span_str(attributes[i].name)))
+        if (attributes[i].name.ptr[0] == first
+            && wn_span_case_eq(name, attributes[i].name))
             return attributes[i].kind;
     }
-    return wn_span_case_starts(name, WN_SPAN("data-")) ? ATTRIBUTE_DATA
-                                                       : ATTRIBUTE_NONE;
+    return wn_span_case_starts(name, WN_SPAN("data-"))
+                   || wn_span_case_starts(name, WN_SPAN("on"))
+               ? ATTRIBUTE_DATA
+               : ATTRIBUTE_NONE;
 }
 
 static void
@@ -347,6 +380,12 @@ read_value(Linker *self)
     return wn_span_slice(self->html, start, self->at - start);
 }
 
+static bool
+ends_name(char c)
+{
+    return c == '=' || c == '>' || c == '/' || c == '\0';
+}
+
 /* One attribute, or a character that is none. */
 static void
 read_attribute(Linker *self)
@@ -355,7 +394,7 @@ read_attribute(Linker *self)
     WnSpan name;
 
     while (self->at < self->html.len && !is_space(self->html.ptr[self->at])
-           && strchr("=>/", self->html.ptr[self->at]) == NULL)
+           && !ends_name(self->html.ptr[self->at]))
         self->at++;
     name = wn_span_slice(self->html, start, self->at - start);
     next = self->at;
@@ -396,6 +435,25 @@ read_content(Linker *self, WnSpan name)
     return wn_span_slice(self->html, start, self->html.len);
 }
 
+/* Mail programs do not show a title, but it says where the page is from. */
+static void
+report_title(Linker *self, WnSpan title)
+{
+    if (memmem(title.ptr, title.len, "://", 3) != NULL)
+        report(self, wn_span_slice(title, 0, TITLE_MAX), false);
+}
+
+/* Pages that are attached run their scripts when they are opened. */
+static void
+report_script(Linker *self, WnSpan script)
+{
+    if (memmem(script.ptr, script.len, "//", 2) == NULL)
+        return;
+    g_string_assign(self->value, "javascript:");
+    g_string_append_len(self->value, script.ptr, (gssize)script.len);
+    report(self, wn_span(self->value->str, self->value->len), false);
+}
+
 /* at is that of a "<" and a letter. */
 static void
 read_tag(Linker *self)
@@ -414,9 +472,11 @@ read_tag(Linker *self)
     if (self->at < self->html.len)
         self->at++;
     if (wn_span_case_eq(name, WN_SPAN("script")))
-        read_content(self, name);
+        report_script(self, read_content(self, name));
     else if (wn_span_case_eq(name, WN_SPAN("style")))
         report_style(self, read_content(self, name), false);
+    else if (wn_span_case_eq(name, WN_SPAN("title")))
+        report_title(self, read_content(self, name));
 }
 
 static void

@@ -3,9 +3,10 @@
 
 /*
  * What HTML loads or leads to: the values of attributes that hold addresses,
- * meta refresh, srcset, url() and @import in styles.  Character references are
- * decoded.  What stands in comments does not count, but for the conditional
- * ones that some readers show.  One pass, no tree.
+ * meta refresh, srcset, url() and @import in styles, the title, scripts (as
+ * javascript: URLs).  Character
+ * references are decoded.  What stands in comments does not count, but for the
+ * conditional ones that some readers show.  One pass, no tree.
  */
 
 #include "core/base/span.h"

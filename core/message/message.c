@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/message/message.h"
 
+#include "core/message/ambiguity.h"
 #include "core/message/charset.h"
 #include "core/message/header_text.h"
+#include "core/message/html_links.h"
 #include "core/message/html_text.h"
 #include "core/message/mime_tree.h"
 #include "core/message/text_fold.h"
@@ -11,6 +13,12 @@
 #include <gmime/gmime.h>
 
 enum { N_FORMS = WN_FORM_HIDDEN + 1 };
+
+/* What an attribute of a page loads or leads to. */
+typedef struct Link {
+    WnSpan value;
+    bool encoded;
+} Link;
 
 /* The numbers found for one country. */
 typedef struct Phones {
@@ -28,8 +36,11 @@ struct WnMessage {
     WnMimeTree tree;
     WnSpan *data; /* of the parts, as is text: ptr is NULL until asked for */
     WnSpan *text;
-    WnUrlList *urls;                             /* as are the URLs */
-    GString *forms[N_FORMS];                     /* NULL until asked for */
+    WnSpan *hidden;          /* of pages; as is text */
+    WnSpan *source;          /* of pages, behind their charset */
+    GArray **links;          /* of Link; of pages */
+    WnUrlList *urls;         /* as are the URLs */
+    GString *forms[N_FORMS]; /* NULL until asked for */
     Phones phones[WN_MESSAGE_COUNTRIES_MAX + 1]; /* as they are asked for */
     size_t n_phones;
 };
@@ -78,6 +89,8 @@ wn_message_free(WnMessage *self)
         if (self->forms[i] != NULL)
             g_string_free(self->forms[i], TRUE);
     }
+    for (guint i = 0; self->structured && i < self->tree.parts->len; i++)
+        g_clear_pointer(&self->links[i], g_array_unref);
     wn_url_list_free(self->urls);
     for (size_t i = 0; i < self->n_phones; i++)
         g_array_unref(self->phones[i].found);
@@ -100,26 +113,6 @@ wn_message_header_block(WnMessage *self)
     return &self->block;
 }
 
-static bool
-has_bare_line_end(WnSpan bytes)
-{
-    const char *end = bytes.ptr + bytes.len;
-    const char *at = bytes.ptr;
-
-    while (at < end) {
-        const char *lf = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = lf != NULL ? lf : end;
-        const char *cr = memchr(at, '\r', (size_t)(stop - at));
-
-        if (lf == NULL)
-            return cr != NULL;
-        if (cr == NULL || cr + 1 != lf)
-            return true;
-        at = lf + 1;
-    }
-    return false;
-}
-
 /* The structure and what is allocated for each part. */
 static void
 read_structure(WnMessage *self)
@@ -133,9 +126,15 @@ read_structure(WnMessage *self)
     n_parts = self->tree.parts->len;
     self->data = wn_arena_alloc(self->arena, n_parts * sizeof(WnSpan));
     self->text = wn_arena_alloc(self->arena, n_parts * sizeof(WnSpan));
+    self->hidden = wn_arena_alloc(self->arena, n_parts * sizeof(WnSpan));
+    self->source = wn_arena_alloc(self->arena, n_parts * sizeof(WnSpan));
+    self->links = wn_arena_alloc(self->arena, n_parts * sizeof(GArray *));
     self->structured = true;
     self->problems |= self->tree.problems;
-    if (has_bare_line_end(self->raw))
+    self->problems |= wn_header_problems(self->raw, &self->block);
+    if (memchr(self->raw.ptr, '\0', self->raw.len) != NULL)
+        self->problems |= WN_MESSAGE_NUL;
+    if (wn_content_has_bare_line_end(self->raw))
         self->problems |= WN_MESSAGE_BARE_EOL;
     for (size_t i = 0; i < header.len; i++) {
         if ((unsigned char)header.ptr[i] >= 0x80)
@@ -252,16 +251,39 @@ convert_part(WnMessage *self, const WnMimePart *part, WnSpan data)
     return text;
 }
 
-static GString *
-render_html(WnMessage *self, GString *html)
+/* The text of a part as its program wrote it, with LF line ends. */
+static WnSpan
+part_source(WnMessage *self, uint32_t n)
 {
-    GString *text = g_string_sized_new(html->len / 2 + 1);
+    GString *source;
 
-    if (!wn_html_text_append(text, wn_span(html->str, html->len),
-            WN_MESSAGE_TEXT_MAX))
+    if (self->source[n].ptr != NULL)
+        return self->source[n];
+    source = convert_part(self, find_part(self, n),
+        wn_message_part_data(self, n));
+    wn_content_unify_lines(source);
+    self->source[n] = keep(self, source);
+    return self->source[n];
+}
+
+/* Both texts of a page. */
+static void
+render_html(WnMessage *self, uint32_t n)
+{
+    WnSpan html = part_source(self, n);
+    GString *shown = g_string_sized_new(html.len / 2 + 1);
+    GString *hidden = g_string_new(NULL);
+    uint32_t problems = wn_html_text_append(shown, hidden, html,
+        WN_MESSAGE_TEXT_MAX);
+
+    if ((problems & WN_HTML_TEXT_TRUNCATED) != 0)
         self->problems |= WN_MESSAGE_TRUNCATED;
-    g_string_free(html, TRUE);
-    return text;
+    if ((problems & WN_HTML_TEXT_TOO_DEEP) != 0)
+        self->problems |= WN_MESSAGE_TOO_DEEP;
+    if ((problems & WN_HTML_TEXT_TOO_MANY) != 0)
+        self->problems |= WN_MESSAGE_TOO_MANY;
+    self->text[n] = keep(self, shown);
+    self->hidden[n] = keep(self, hidden);
 }
 
 WnSpan
@@ -275,30 +297,33 @@ wn_message_part_text(WnMessage *self, uint32_t n)
         return WN_SPAN_EMPTY;
     if (self->text[n].ptr != NULL)
         return self->text[n];
+    if (part->kind == WN_MIME_HTML) {
+        render_html(self, n);
+        return self->text[n];
+    }
     text = convert_part(self, part, wn_message_part_data(self, n));
     wn_content_unify_lines(text);
-    if (part->kind == WN_MIME_HTML)
-        text = render_html(self, text);
+    if (wn_content_is_folded_type(part->part.type))
+        wn_content_unfold_lines(text);
     self->text[n] = keep(self, text);
     return self->text[n];
 }
 
+/* Adds text on lines of its own. */
 static void
-append_shown_part(WnMessage *self, GString *shown, uint32_t n)
+append_text(WnMessage *self, GString *form, WnSpan text)
 {
-    WnSpan text = wn_message_part_text(self, n);
-
     if (text.len == 0)
         return;
-    if (shown->len + text.len > WN_MESSAGE_TEXT_MAX) {
+    if (form->len + text.len > WN_MESSAGE_TEXT_MAX) {
         self->problems |= WN_MESSAGE_TRUNCATED;
-        text.len = WN_MESSAGE_TEXT_MAX - shown->len;
+        text.len = WN_MESSAGE_TEXT_MAX - MIN(form->len, WN_MESSAGE_TEXT_MAX);
         while (text.len > 0 && ((guchar)text.ptr[text.len] & 0xc0) == 0x80)
             text.len--;
     }
-    g_string_append_len(shown, text.ptr, (gssize)text.len);
-    if (shown->str[shown->len - 1] != '\n')
-        g_string_append_c(shown, '\n');
+    g_string_append_len(form, text.ptr, (gssize)text.len);
+    if (form->len > 0 && form->str[form->len - 1] != '\n')
+        g_string_append_c(form, '\n');
 }
 
 static GString *
@@ -309,18 +334,30 @@ make_shown(WnMessage *self)
         0);
 
     if (subject != NULL)
-        g_string_append_len(shown, subject->value.ptr,
-            (gssize)subject->value.len);
-    g_string_append_c(shown, '\n');
+        append_text(self, shown, subject->value);
+    if (shown->len == 0)
+        g_string_append_c(shown, '\n');
     for (uint32_t i = 0; i < wn_message_n_parts(self); i++) {
-        if (shown->len >= WN_MESSAGE_TEXT_MAX) {
-            self->problems |= WN_MESSAGE_TRUNCATED;
-            break;
-        }
         if (find_part(self, i)->shown)
-            append_shown_part(self, shown, i);
+            append_text(self, shown, wn_message_part_text(self, i));
     }
     return shown;
+}
+
+static GString *
+make_hidden(WnMessage *self)
+{
+    GString *hidden = g_string_new(NULL);
+
+    for (uint32_t i = 0; i < wn_message_n_parts(self); i++) {
+        const WnMimePart *part = find_part(self, i);
+
+        if (!part->shown || part->kind != WN_MIME_HTML)
+            continue;
+        wn_message_part_text(self, i);
+        append_text(self, hidden, self->hidden[i]);
+    }
+    return hidden;
 }
 
 static GString *
@@ -345,7 +382,7 @@ make_form(WnMessage *self, WnTextForms form)
     case WN_FORM_HIDDEN:
         break;
     }
-    return g_string_new(NULL);
+    return make_hidden(self);
 }
 
 WnSpan
@@ -358,36 +395,58 @@ wn_message_text(WnMessage *self, WnTextForms form)
     return wn_span(self->forms[form]->str, self->forms[form]->len);
 }
 
-/* A page in an attachment of any type: its name says what opens it. */
-static bool
-is_page_by_name(WnSpan name)
+typedef struct Linker {
+    WnArena *arena;
+    GArray *links;
+} Linker;
+
+static void
+on_link(void *user, WnSpan value, bool encoded)
 {
-    static const char *const ends[] = { ".htm", ".html", ".shtml", ".xhtml",
-        ".svg" };
+    Linker *linker = user;
+    Link link = { wn_arena_copy(linker->arena, value), encoded };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
-        size_t len = strlen(ends[i]);
-
-        if (name.len > len
-            && wn_span_case_eq(wn_span(name.ptr + name.len - len, len),
-                wn_span_str(ends[i])))
-            return true;
-    }
-    return false;
+    g_array_append_val(linker->links, link);
 }
 
-/* What is not rendered as text is looked at as source: pages, and a container
- * in which no boundary was found. */
+/* The links of a page, read once for URLs and telephone numbers. */
+static const GArray *
+part_links(WnMessage *self, uint32_t n)
+{
+    Linker linker = { .arena = self->arena };
+
+    if (self->links[n] != NULL)
+        return self->links[n];
+    linker.links = g_array_new(FALSE, FALSE, sizeof(Link));
+    wn_html_links(part_source(self, n), on_link, &linker);
+    self->links[n] = linker.links;
+    return self->links[n];
+}
+
 static void
-add_source_urls(WnMessage *self, uint32_t n, WnSpan data)
+add_link_urls(WnMessage *self, uint32_t n)
+{
+    const GArray *links = part_links(self, n);
+
+    for (guint i = 0; i < links->len; i++) {
+        const Link *link = &g_array_index(links, Link, i);
+
+        wn_url_list_add_link(self->urls, link->value, link->encoded,
+            (int32_t)n);
+    }
+}
+
+/* A container in which no boundary was found is looked at as it is. */
+static void
+add_source_urls(WnMessage *self, uint32_t n)
 {
     const WnMimePart *part = find_part(self, n);
-    g_autofree char *source = g_string_free(convert_part(self, part, data),
-        FALSE);
+    GString *source = convert_part(self, part, part->part.raw);
+    WnSpan text = wn_span(source->str, source->len);
 
-    wn_url_list_add_html(self->urls, wn_span_str(source), (int32_t)n);
-    if (part->kind != WN_MIME_HTML)
-        wn_url_list_add_text(self->urls, wn_span_str(source), (int32_t)n);
+    wn_url_list_add_html(self->urls, text, (int32_t)n);
+    wn_url_list_add_text(self->urls, text, (int32_t)n);
+    g_string_free(source, TRUE);
 }
 
 static void
@@ -398,14 +457,22 @@ add_part_urls(WnMessage *self, uint32_t n)
 
     if ((part->part.flags & WN_MESSAGE_PART_MULTIPART) != 0) {
         if (next == NULL || next->part.parent != (int32_t)n)
-            add_source_urls(self, n, part->part.raw);
+            add_source_urls(self, n);
         return;
     }
-    if (part->kind == WN_MIME_HTML || is_page_by_name(part->part.file_name))
-        add_source_urls(self, n, wn_message_part_data(self, n));
+    if ((part->part.flags & WN_MESSAGE_PART_MESSAGE) != 0)
+        wn_url_list_add_inner_header(self->urls, part->part.raw, (int32_t)n);
+    if (part->kind == WN_MIME_HTML
+        || wn_content_is_page(part->part.type, part->part.file_name))
+        add_link_urls(self, n);
+    if (part->kind == WN_MIME_OTHER
+        && wn_content_is_page(part->part.type, part->part.file_name))
+        wn_url_list_add_text(self->urls, part_source(self, n), (int32_t)n);
     if (part->kind != WN_MIME_OTHER)
         wn_url_list_add_text(self->urls, wn_message_part_text(self, n),
             (int32_t)n);
+    if (part->kind == WN_MIME_HTML)
+        wn_url_list_add_hidden(self->urls, self->hidden[n], (int32_t)n);
 }
 
 static void
@@ -415,8 +482,13 @@ read_urls(WnMessage *self)
         return;
     self->urls = wn_url_list_new(self->arena);
     for (uint32_t i = 0; i < wn_message_n_headers(self); i++) {
-        const WnMessageHeader *header = wn_message_header(self, i);
+        const WnField *field = &g_array_index(self->block.fields, WnField, i);
+        const WnMessageHeader *header;
 
+        if (wn_url_list_skips_header(wn_field_name(self->raw, field),
+                wn_field_raw(self->raw, field)))
+            continue;
+        header = wn_message_header(self, i);
         wn_url_list_add_header(self->urls, header->name, header->value);
     }
     for (uint32_t i = 0; i < wn_message_n_parts(self); i++)
@@ -437,6 +509,18 @@ wn_message_url(WnMessage *self, uint32_t n)
 {
     read_urls(self);
     return wn_url_list_get(self->urls, n);
+}
+
+/* False if the list is full. */
+static bool
+scan_phone_links(WnMessage *self, WnPhoneList *list, uint32_t n)
+{
+    const GArray *links = part_links(self, n);
+    bool all = true;
+
+    for (guint i = 0; i < links->len && all; i++)
+        all = wn_phone_scan_link(list, g_array_index(links, Link, i).value);
+    return all;
 }
 
 static void
@@ -463,6 +547,8 @@ scan_phones(WnMessage *self, Phones *phones)
         left -= text.len;
         list.part = (int32_t)i;
         all = all && wn_phone_scan_text(&list, text);
+        if (find_part(self, i)->kind == WN_MIME_HTML)
+            all = all && scan_phone_links(self, &list, i);
     }
     if (!all)
         self->problems |= WN_MESSAGE_TOO_MANY;

@@ -33,7 +33,24 @@ enum { /* = WN_MSG_* of the SDK */
     WN_MESSAGE_TOO_MANY = 1u << 1,
     WN_MESSAGE_TRUNCATED = 1u << 2,
     WN_MESSAGE_BARE_EOL = 1u << 3,
-    WN_MESSAGE_8BIT_HEADER = 1u << 4
+    WN_MESSAGE_8BIT_HEADER = 1u << 4,
+    WN_MESSAGE_TWICE_FROM = 1u << 5,
+    WN_MESSAGE_TWICE_HEADER = 1u << 6,
+    WN_MESSAGE_ODD_FROM = 1u << 7,
+    WN_MESSAGE_BAD_HEADER = 1u << 8,
+    WN_MESSAGE_NO_SEPARATOR = 1u << 9,
+    WN_MESSAGE_TWICE_MIME = 1u << 10,
+    WN_MESSAGE_TWO_BOUNDARIES = 1u << 11,
+    WN_MESSAGE_NO_BOUNDARY = 1u << 12,
+    WN_MESSAGE_OPEN_BOUNDARY = 1u << 13,
+    WN_MESSAGE_NAME_CONFLICT = 1u << 14,
+    WN_MESSAGE_PARAM_TWICE = 1u << 15,
+    WN_MESSAGE_BAD_ENCODING = 1u << 16,
+    WN_MESSAGE_ENCODED_MULTI = 1u << 17,
+    WN_MESSAGE_NUL = 1u << 18,
+    WN_MESSAGE_NO_VERSION = 1u << 19,
+    WN_MESSAGE_BAD_CONTENT = 1u << 20,
+    WN_MESSAGE_BAD_CHARSET = 1u << 21
 };
 
 typedef struct WnMessageHeader {
@@ -60,7 +77,9 @@ enum {                                  /* = WN_URL_* of the SDK */
     WN_MESSAGE_URL_FROM_HEADER = 1u << 2,
     WN_MESSAGE_URL_NO_SCHEME = 1u << 3,
     WN_MESSAGE_URL_IP_HOST = 1u << 4,
-    WN_MESSAGE_URL_DISGUISED = 1u << 5
+    WN_MESSAGE_URL_DISGUISED = 1u << 5,
+    WN_MESSAGE_URL_ADDRESS = 1u << 6, /* mailto, or an e-mail address in text */
+    WN_MESSAGE_URL_HIDDEN = 1u << 7   /* only in text that HTML hides */
 };
 
 typedef struct WnMessageUrl {

@@ -3,6 +3,7 @@
 
 #include "core/message/charset.h"
 #include "core/message/header_text.h"
+#include "core/message/message.h"
 
 static bool
 is_space(char c)
@@ -281,22 +282,66 @@ decode_extended(const WnMimeValue *self, const WnMimeParam *first,
 }
 
 WnSpan
+wn_mime_value_plain(const WnMimeValue *self, const char *name, WnArena *arena)
+{
+    WnSpan wanted = wn_span_str(name);
+    g_autoptr(GString) text = NULL;
+
+    for (size_t i = 0; i < self->n_params; i++) {
+        const WnMimeParam *param = &self->params[i];
+
+        if (param->section >= 0 || param->extended
+            || !wn_span_eq(param->name, wanted))
+            continue;
+        text = g_string_new(NULL);
+        wn_header_text_decode(text, param->value);
+        return wn_arena_copy(arena, wn_span(text->str, text->len));
+    }
+    return WN_SPAN_EMPTY;
+}
+
+WnSpan
 wn_mime_value_param(const WnMimeValue *self, const char *name, WnArena *arena)
 {
     WnSpan wanted = wn_span_str(name);
     const WnMimeParam *param = find_extended(self, wanted);
-    g_autoptr(GString) text = NULL;
 
     if (param == NULL)
         param = find(self, wanted, 0);
     if (param != NULL)
         return decode_extended(self, param, arena);
-    param = find(self, wanted, -1);
-    if (param == NULL)
-        return WN_SPAN_EMPTY;
-    text = g_string_new(NULL);
-    wn_header_text_decode(text, param->value);
-    return wn_arena_copy(arena, wn_span(text->str, text->len));
+    return wn_mime_value_plain(self, name, arena);
+}
+
+static uint32_t
+problem_of_twice(const WnMimeParam *a, const WnMimeParam *b)
+{
+    if (wn_span_eq(a->name, WN_SPAN("boundary")))
+        return WN_MESSAGE_TWO_BOUNDARIES;
+    if (!wn_span_eq(a->name, WN_SPAN("name"))
+        && !wn_span_eq(a->name, WN_SPAN("filename")))
+        return WN_MESSAGE_PARAM_TWICE;
+    return wn_span_eq(a->value, b->value) ? WN_MESSAGE_PARAM_TWICE
+                                          : WN_MESSAGE_NAME_CONFLICT;
+}
+
+uint32_t
+wn_mime_value_problems(const WnMimeValue *self)
+{
+    uint32_t problems = 0;
+
+    for (size_t i = 0; i < self->n_params; i++) {
+        const WnMimeParam *a = &self->params[i];
+
+        for (size_t j = 0; j < i; j++) {
+            const WnMimeParam *b = &self->params[j];
+
+            if (a->section == b->section && a->extended == b->extended
+                && wn_span_eq(a->name, b->name))
+                problems |= problem_of_twice(a, b);
+        }
+    }
+    return problems;
 }
 
 WnSpan

@@ -38,3 +38,10 @@ WnSpan wn_mime_value_charset(const WnMimeValue *self, WnArena *arena);
 
 /* The parameter "boundary" byte for byte, without trailing white space. */
 WnSpan wn_mime_value_boundary(const WnMimeValue *self, WnArena *arena);
+
+/* WN_MESSAGE_* for parameters that stand twice. */
+uint32_t wn_mime_value_problems(const WnMimeValue *self);
+
+/* The parameter as it stands without RFC 2231's encoding; empty without. */
+WnSpan wn_mime_value_plain(const WnMimeValue *self, const char *name,
+    WnArena *arena);

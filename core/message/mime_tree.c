@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/message/mime_tree.h"
 
+#include "core/message/charset.h"
 #include "core/message/mime_param.h"
 
 /*
@@ -18,6 +19,7 @@ typedef struct Frame {
     WnSpan boundary;
     uint32_t hash; /* of it */
     uint32_t part;
+    bool met; /* one of its delimiters was */
 } Frame;
 
 typedef struct Walk {
@@ -133,6 +135,15 @@ end_parts(Walk *self, uint32_t first, size_t end)
     }
 }
 
+/* The frames from first on end without their own last delimiter. */
+static void
+abandon_frames(Walk *self, size_t first)
+{
+    for (size_t i = first; i < self->n_frames; i++)
+        self->tree->problems |= self->frames[i].met ? WN_MESSAGE_OPEN_BOUNDARY
+                                                    : WN_MESSAGE_NO_BOUNDARY;
+}
+
 static void
 close_frames(Walk *self, size_t n_frames, uint32_t first_part, size_t end)
 {
@@ -157,9 +168,12 @@ next_boundary(Walk *self)
         case LINE_PLAIN:
             break;
         case LINE_DELIMITER:
+            self->frames[frame].met = true;
+            abandon_frames(self, frame + 1);
             close_frames(self, frame + 1, self->frames[frame].part + 1, start);
             return true;
         case LINE_CLOSE:
+            abandon_frames(self, frame + 1);
             /* Its epilogue belongs to the multipart, not to its last part. */
             close_frames(self, frame, self->frames[frame].part + 1, start);
             break;
@@ -210,18 +224,54 @@ parse_header(Walk *self)
 }
 
 static WnSpan
-field_named(const Walk *self, const WnHeaderBlock *block, const char *name)
+field_named(Walk *self, const WnHeaderBlock *block, const char *name)
 {
     WnSpan wanted = wn_span_str(name);
+    const WnField *first = NULL;
 
     for (guint i = 0; i < block->fields->len; i++) {
         const WnField *field = &g_array_index(block->fields, WnField, i);
 
-        if (field->name_len == wanted.len
-            && wn_span_case_eq(wn_field_name(self->message, field), wanted))
-            return wn_field_raw(self->message, field);
+        if (field->name_len != wanted.len
+            || !wn_span_case_eq(wn_field_name(self->message, field), wanted))
+            continue;
+        if (first != NULL)
+            self->tree->problems |= WN_MESSAGE_TWICE_MIME;
+        else
+            first = field;
     }
-    return WN_SPAN_EMPTY;
+    return first != NULL ? wn_field_raw(self->message, first) : WN_SPAN_EMPTY;
+}
+
+static bool
+is_looked_into(WnSpan type)
+{
+    type = wn_span_trim(type);
+    return wn_span_case_starts(type, WN_SPAN("text/"))
+           || wn_span_case_starts(type, WN_SPAN("multipart/"))
+           || wn_span_case_starts(type, WN_SPAN("message/"));
+}
+
+/* Of several types readers' programs take either: one that has text goes before
+ * one that has none, otherwise the first. */
+static WnSpan
+type_field(Walk *self, const WnHeaderBlock *block)
+{
+    WnSpan first = field_named(self, block, "Content-Type");
+
+    if ((self->tree->problems & WN_MESSAGE_TWICE_MIME) == 0
+        || is_looked_into(first))
+        return first;
+    for (guint i = 0; i < block->fields->len; i++) {
+        const WnField *field = &g_array_index(block->fields, WnField, i);
+        WnSpan raw = wn_field_raw(self->message, field);
+
+        if (is_looked_into(raw)
+            && wn_span_case_eq(wn_field_name(self->message, field),
+                WN_SPAN("content-type")))
+            return raw;
+    }
+    return first;
 }
 
 static bool
@@ -254,6 +304,25 @@ default_type(const Walk *self, int32_t parent)
     return WN_SPAN("text/plain");
 }
 
+static void
+note_conflict(Walk *self, WnSpan a, WnSpan b)
+{
+    if (a.len > 0 && b.len > 0 && !wn_span_eq(a, b))
+        self->tree->problems |= WN_MESSAGE_NAME_CONFLICT;
+}
+
+/* The parameter, else what the name was so far. */
+static WnSpan
+take_file_name(Walk *self, const WnMimeValue *value, const char *param,
+    WnSpan before)
+{
+    WnSpan name = wn_mime_value_param(value, param, self->arena);
+
+    note_conflict(self, name, wn_mime_value_plain(value, param, self->arena));
+    note_conflict(self, name, before);
+    return name.len > 0 ? name : before;
+}
+
 /* Gives the boundary, empty unless the part is a multipart. */
 static WnSpan
 read_type(Walk *self, WnMimePart *out, WnSpan raw)
@@ -269,7 +338,8 @@ read_type(Walk *self, WnMimePart *out, WnSpan raw)
         if (memchr(value.word.ptr, '/', value.word.len) != NULL)
             part->type = value.word;
         part->charset = wn_mime_value_charset(&value, self->arena);
-        part->file_name = wn_mime_value_param(&value, "name", self->arena);
+        part->file_name = take_file_name(self, &value, "name", WN_SPAN_EMPTY);
+        self->tree->problems |= wn_mime_value_problems(&value);
         boundary = wn_mime_value_boundary(&value, self->arena);
     }
     out->kind = kind_of(part->type);
@@ -279,6 +349,7 @@ read_type(Walk *self, WnMimePart *out, WnSpan raw)
         part->flags |= WN_MESSAGE_PART_MULTIPART;
     } else {
         part->flags |= WN_MESSAGE_PART_BROKEN;
+        self->tree->problems |= WN_MESSAGE_NO_BOUNDARY;
         out->kind = WN_MIME_TEXT; /* as readers show it */
     }
     return boundary;
@@ -289,15 +360,14 @@ read_disposition(Walk *self, WnMimePart *out, WnSpan raw)
 {
     WnMessagePart *part = &out->part;
     WnMimeValue value;
-    WnSpan file_name;
 
     out->shown = part->parent < 0
                  || part_at(self->tree, (uint32_t)part->parent)->shown;
     if (wn_span_trim(raw).len > 0) {
         wn_mime_value_parse(&value, raw, self->arena);
-        file_name = wn_mime_value_param(&value, "filename", self->arena);
-        if (file_name.len > 0)
-            part->file_name = file_name;
+        part->file_name = take_file_name(self, &value, "filename",
+            part->file_name);
+        self->tree->problems |= wn_mime_value_problems(&value);
         if (wn_span_eq(value.word, WN_SPAN("attachment"))) {
             part->flags |= WN_MESSAGE_PART_ATTACHMENT;
             out->shown &= part->parent < 0;
@@ -310,15 +380,29 @@ read_disposition(Walk *self, WnMimePart *out, WnSpan raw)
 /* A message that is encoded (RFC 2046 §5.2.1 forbids it) is an attachment
  * like any other. */
 static void
-read_encoding(WnMimePart *out, WnSpan raw)
+read_encoding(Walk *self, WnMimePart *out, WnSpan raw)
 {
     WnMessagePart *part = &out->part;
+    bool multipart = (part->flags & WN_MESSAGE_PART_MULTIPART) != 0;
 
     out->encoding = wn_encoding_find(raw);
-    if ((part->flags & WN_MESSAGE_PART_MULTIPART) != 0)
+    if (wn_span_trim(raw).len > 0 && !wn_encoding_is_known(raw))
+        self->tree->problems |= WN_MESSAGE_BAD_ENCODING;
+    if (multipart && out->encoding != WN_ENCODING_NONE)
+        self->tree->problems |= WN_MESSAGE_ENCODED_MULTI;
+    if (multipart)
         out->encoding = WN_ENCODING_NONE;
     else if (is_message_type(part->type) && out->encoding == WN_ENCODING_NONE)
         part->flags |= WN_MESSAGE_PART_MESSAGE;
+}
+
+static bool
+is_known_charset(WnSpan name)
+{
+    return name.len == 0 || wn_span_case_starts(name, WN_SPAN("us-ascii"))
+           || wn_span_case_starts(name, WN_SPAN("ascii"))
+           || wn_span_case_starts(name, WN_SPAN("ansi_x3.4"))
+           || !wn_charset_find(name).guess;
 }
 
 /* Adds the part whose header is in block.  Gives its index. */
@@ -330,11 +414,13 @@ add_part(Walk *self, const WnHeaderBlock *block, int32_t parent,
 
     if (parent >= 0)
         new.part.depth = part_at(self->tree, (uint32_t)parent)->part.depth + 1;
-    *out_boundary = read_type(self, &new,
-        field_named(self, block, "Content-Type"));
+    *out_boundary = read_type(self, &new, type_field(self, block));
     read_disposition(self, &new,
         field_named(self, block, "Content-Disposition"));
-    read_encoding(&new, field_named(self, block, "Content-Transfer-Encoding"));
+    read_encoding(self, &new,
+        field_named(self, block, "Content-Transfer-Encoding"));
+    if (new.kind != WN_MIME_OTHER && !is_known_charset(new.part.charset))
+        self->tree->problems |= WN_MESSAGE_BAD_CHARSET;
     new.part.raw = (WnSpan){ self->message.ptr + block->body, SIZE_MAX };
     g_array_append_val(self->tree->parts, new);
     return self->tree->parts->len - 1;
@@ -361,7 +447,7 @@ open_entity(Walk *self, const WnHeaderBlock *block, int32_t parent)
         }
         if ((part->flags & WN_MESSAGE_PART_MULTIPART) != 0) {
             self->frames[self->n_frames++] = (Frame){ boundary,
-                hash_of(boundary), n };
+                hash_of(boundary), n, false };
             return true;
         }
         parse_header(self);
@@ -373,13 +459,15 @@ open_entity(Walk *self, const WnHeaderBlock *block, int32_t parent)
 }
 
 static void
-check_encodings(const WnMimeTree *tree)
+check_encodings(WnMimeTree *tree)
 {
     for (guint i = 0; i < tree->parts->len; i++) {
         WnMimePart *part = part_at(tree, i);
 
-        if (!wn_content_is_sound(part->part.raw, part->encoding))
-            part->part.flags |= WN_MESSAGE_PART_BROKEN;
+        if (wn_content_is_sound(part->part.raw, part->encoding))
+            continue;
+        part->part.flags |= WN_MESSAGE_PART_BROKEN;
+        tree->problems |= WN_MESSAGE_BAD_CONTENT;
     }
 }
 
@@ -400,6 +488,8 @@ wn_mime_tree_init(WnMimeTree *self, WnSpan message, const WnHeaderBlock *block,
         parse_header(&walk);
         room = open_entity(&walk, &walk.block, parent);
     }
+    if (room)
+        abandon_frames(&walk, 0);
     end_parts(&walk, 0, message.len);
     check_encodings(self);
     wn_header_block_clear(&walk.block);

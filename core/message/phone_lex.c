@@ -326,6 +326,49 @@ begins_lookalike(WnSpan text, size_t at)
            && lookalike_len(text, at) > 0;
 }
 
+/* 1 for ASCII characters of KIND_OTHER, which most text is made of. */
+static const uint8_t is_word_char[256] = { ['A' ... 'H'] = 1,
+    ['J' ... 'N'] = 1,
+    ['P' ... 'Z'] = 1,
+    ['a' ... 'k'] = 1,
+    ['m' ... 'n'] = 1,
+    ['p' ... 'z'] = 1,
+    [','] = 1,
+    [':'] = 1,
+    [';'] = 1,
+    ['='] = 1,
+    ['<'] = 1,
+    ['>'] = 1,
+    ['"'] = 1,
+    ['\''] = 1,
+    ['!'] = 1,
+    ['?'] = 1,
+    ['@'] = 1,
+    ['&'] = 1,
+    ['#'] = 1,
+    ['%'] = 1,
+    ['$'] = 1 };
+
+/* Words, and the blanks, line ends and letters between them that are followed
+ * by another word: a gap that breaks once begins anew with each. */
+static void
+skip_words(WnPhoneLexer *self)
+{
+    const char *end = self->text.ptr + self->text.len;
+    const char *at = self->text.ptr + self->at;
+
+    while (at < end) {
+        if (is_word_char[(guchar)*at] != 0)
+            at++;
+        else if (end - at > 1 && is_word_char[(guchar)at[1]] != 0
+                 && strchr(" \noOlI.-", *at) != NULL)
+            at += 2;
+        else
+            break;
+    }
+    self->at = (size_t)(at - self->text.ptr);
+}
+
 bool
 wn_phone_next_group(WnPhoneLexer *self, WnPhoneGroup *out_group)
 {
@@ -333,8 +376,16 @@ wn_phone_next_group(WnPhoneLexer *self, WnPhoneGroup *out_group)
     Gap gap = { .start = self->at };
 
     while (self->at < text.len) {
-        gunichar c = wn_phone_char_at(text, self->at);
-        Kind kind = kind_of(c);
+        gunichar c;
+        Kind kind;
+
+        if (is_word_char[(guchar)text.ptr[self->at]] != 0) {
+            break_gap(&gap);
+            skip_words(self);
+            continue;
+        }
+        c = wn_phone_char_at(text, self->at);
+        kind = kind_of(c);
 
         if (kind == KIND_DIGIT
             || (kind == KIND_LETTER && begins_lookalike(text, self->at))) {

@@ -434,16 +434,12 @@ match_nanp(const WnPhoneView *view, WnPhoneMatch *match)
 /* Numbers of other countries, as they are written there */
 
 static bool
-is_believed_elsewhere(const WnPhoneView *view, const Joined *joined)
+is_believed_elsewhere(const WnPhoneView *view, const Joined *joined,
+    WnPhoneCue cue)
 {
     bool trunk = joined->digits[0] == '0' && view->country->trunk != 0;
 
-    WnPhoneCue cue;
-
-    if (!stands_apart(view, joined))
-        return false;
-    cue = wn_phone_cue_before(view->text, view->groups[0].lead);
-    if (cue == WN_PHONE_CUE_OTHER)
+    if (!stands_apart(view, joined) || cue == WN_PHONE_CUE_OTHER)
         return false;
     if (cue == WN_PHONE_CUE_PHONE)
         return true;
@@ -455,7 +451,8 @@ static bool
 match_national(const WnPhoneView *view, WnPhoneMatch *match)
 {
     Joined joined = { 0 };
-    bool found = false;
+    bool found = false, cue_known = false;
+    WnPhoneCue cue = WN_PHONE_CUE_NONE;
 
     for (size_t i = 0; i < view->n; i++) {
         WnPhoneDigits form;
@@ -464,8 +461,12 @@ match_national(const WnPhoneView *view, WnPhoneMatch *match)
             break;
         if (!join(&joined, &view->groups[i]))
             break;
-        if (!wn_phone_form_national(span_of(&joined), view->country, &form)
-            || !is_believed_elsewhere(view, &joined))
+        if (!wn_phone_form_national(span_of(&joined), view->country, &form))
+            continue;
+        if (!cue_known)
+            cue = wn_phone_cue_before(view->text, view->groups[0].lead);
+        cue_known = true;
+        if (!is_believed_elsewhere(view, &joined, cue))
             continue;
         set_match(view, &joined, WN_MESSAGE_PHONE_ASSUMED, match);
         match->form = form;
@@ -480,10 +481,12 @@ without_extension(const WnPhoneView *view)
 {
     WnPhoneView shorter = *view;
 
-    for (size_t i = 0; i < view->n; i++) {
+    for (size_t i = 0; i < MIN(view->n, WN_PHONE_GROUPS_MAX); i++) {
         size_t end = view->groups[i].end;
 
-        if (i > 0 && view->groups[i].gap == WN_PHONE_GAP_BREAK)
+        if (i > 0
+            && (view->groups[i].gap == WN_PHONE_GAP_BREAK
+                || view->groups[i].plus))
             break;
         if (wn_phone_skip_extension(view->text, end) == end)
             continue;

@@ -66,8 +66,8 @@ drop_until(Scanner *self, size_t at)
     while (self->first < self->n && self->groups[self->first].start < at);
 }
 
-bool
-wn_phone_scan_text(WnPhoneList *list, WnSpan text)
+static bool
+scan_written(WnPhoneList *list, WnSpan text)
 {
     Scanner self = { .list = list, .lexer = { .text = text } };
     WnPhoneView view = { .text = text,
@@ -90,13 +90,18 @@ wn_phone_scan_text(WnPhoneList *list, WnSpan text)
 
 /* Links */
 
-enum { LINK_MAX = 512 };
+enum { LINK_MAX = 4096, KEY_BEHIND_MAX = 64 };
 
 static const struct {
     WnSpan scheme;
-} schemes[] = { { { "tel:", 4 } }, { { "sms:", 4 } }, { { "smsto:", 6 } },
-    { { "mms:", 4 } }, { { "mmsto:", 6 } }, { { "fax:", 4 } },
-    { { "callto:", 7 } }, { { "whatsapp:", 9 } } };
+    bool names; /* what follows may be a name too */
+} schemes[] = { { { "tel:", 4 }, false }, { { "sms:", 4 }, false },
+    { { "smsto:", 6 }, false }, { { "mms:", 4 }, false },
+    { { "mmsto:", 6 }, false }, { { "fax:", 4 }, false },
+    { { "callto:", 7 }, false }, { { "whatsapp:", 9 }, false },
+    { { "skype:", 6 }, true }, { { "facetime:", 9 }, true },
+    { { "facetime-audio:", 15 }, true }, { { "sip:", 4 }, true },
+    { { "sips:", 5 }, true } };
 
 static GString *
 decode_link(WnSpan link)
@@ -121,6 +126,18 @@ decode_link(WnSpan link)
     return out;
 }
 
+static bool
+begins_number(WnSpan text)
+{
+    size_t len = 0;
+
+    while (len < text.len && strchr("@;?,", text.ptr[len]) == NULL) {
+        if (g_ascii_isalpha(text.ptr[len++]))
+            return false;
+    }
+    return len > 0;
+}
+
 /* What is behind the scheme; false if it is another one. */
 static bool
 skip_scheme(WnSpan link, WnSpan *out_rest)
@@ -131,7 +148,7 @@ skip_scheme(WnSpan link, WnSpan *out_rest)
         if (!wn_span_case_starts(link, scheme))
             continue;
         *out_rest = wn_span_slice(link, scheme.len, link.len);
-        return true;
+        return !schemes[i].names || begins_number(*out_rest);
     }
     return false;
 }
@@ -206,20 +223,164 @@ skip_query(WnSpan text)
     return wn_span(found, text.len - (size_t)(found - text.ptr));
 }
 
+/* Programs for talking whose links name a number, and what goes before it. */
+static const struct {
+    const char *place, *key;
+} chats[] = {
+    { "wa.me/", "" },
+    { "whatsapp.com/send", "phone=" },
+    { "signal.me/#p/", "" },
+    { "t.me/+", "" },
+    { "viber://chat", "number=" },
+    { "viber://add", "number=" },
+};
+
+/* The number at the start of text, which is international without its plus. */
+static bool
+scan_chat_number(WnPhoneList *list, WnSpan text)
+{
+    char number[WN_PHONE_DIGITS_MAX + 2] = "+";
+    size_t len = 0, first = text.len > 0 && text.ptr[0] == '+' ? 1 : 0;
+
+    while (first + len < text.len && len < WN_PHONE_DIGITS_MAX
+           && g_ascii_isdigit(text.ptr[first + len])) {
+        number[1 + len] = text.ptr[first + len];
+        len++;
+    }
+    if (first + len < text.len && g_ascii_isalnum(text.ptr[first + len]))
+        return true;
+    return scan_number(list, wn_span_slice(text, 0, first + len),
+        wn_span(number, len + 1));
+}
+
+/* The length up to a blank or a sign that ends links. */
+static size_t
+word_len(WnSpan text)
+{
+    size_t len = 0;
+
+    while (len < text.len && len < KEY_BEHIND_MAX && (guchar)text.ptr[len] > ' '
+           && strchr("<>\"", text.ptr[len]) == NULL)
+        len++;
+    return len;
+}
+
+/* All links to such programs in text, with or without a scheme; looked for in
+ * windows, so that no search goes over all that is left. */
+static bool
+scan_chats(WnPhoneList *list, WnSpan text)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(chats); i++) {
+        WnSpan rest = text;
+        const char *found;
+
+        while (all && rest.len >= strlen(chats[i].place)) {
+            WnSpan window = wn_span_slice(rest, 0, LINK_MAX), behind;
+            size_t len = strlen(chats[i].place);
+
+            found = memmem(window.ptr, window.len, chats[i].place, len);
+            if (found == NULL) {
+                rest = wn_span_slice(rest, window.len - len + 1, rest.len);
+                continue;
+            }
+            found += len;
+            rest = wn_span(found, rest.len - (size_t)(found - rest.ptr));
+            behind = wn_span_slice(rest, 0, LINK_MAX);
+            if (chats[i].key[0] != '\0')
+                found = memmem(behind.ptr, word_len(behind), chats[i].key,
+                    strlen(chats[i].key));
+            if (found == NULL)
+                continue;
+            found += strlen(chats[i].key);
+            all = scan_chat_number(list,
+                wn_span(found, behind.len - (size_t)(found - behind.ptr)));
+        }
+    }
+    return all;
+}
+
+/* Fields whose text the link puts before the reader's eyes. */
+static bool
+is_shown_field(WnSpan name)
+{
+    return wn_span_case_eq(name, WN_SPAN("body"))
+           || wn_span_case_eq(name, WN_SPAN("text"))
+           || wn_span_case_eq(name, WN_SPAN("subject"));
+}
+
+/* "call+now" is "call now", "%2B49" and " +49" stay. */
+static void
+open_plus_signs(GString *text)
+{
+    for (size_t i = 1; i < text->len; i++) {
+        if (text->str[i] == '+' && g_ascii_isalnum(text->str[i - 1]))
+            text->str[i] = ' ';
+    }
+}
+
+/* "?subject=...&body=..." of a mailto, sms or chat link. */
+static bool
+scan_shown_fields(WnPhoneList *list, WnSpan link)
+{
+    const char *mark = memchr(link.ptr, '?', link.len);
+    bool all = true;
+
+    while (mark != NULL && all) {
+        size_t start = (size_t)(mark - link.ptr) + 1;
+        WnSpan field = wn_span_slice(link, start, link.len);
+        const char *equals;
+        size_t len;
+
+        mark = memchr(field.ptr, '&', field.len);
+        field.len = mark != NULL ? (size_t)(mark - field.ptr) : field.len;
+        equals = memchr(field.ptr, '=', field.len);
+        len = equals != NULL ? (size_t)(equals - field.ptr) : 0;
+        if (is_shown_field(wn_span_slice(field, 0, len))) {
+            g_autoptr(GString)
+                text = decode_link(wn_span_slice(field, len + 1, field.len));
+
+            open_plus_signs(text);
+            if (g_utf8_validate_len(text->str, text->len, NULL))
+                all = wn_phone_scan_text(list, wn_span(text->str, text->len));
+        }
+    }
+    return all;
+}
+
+static bool
+is_chat_link(WnSpan link)
+{
+    return memmem(link.ptr, link.len, ".me/", 4) != NULL
+           || memmem(link.ptr, link.len, "whatsapp.com/", 13) != NULL;
+}
+
 bool
 wn_phone_scan_link(WnPhoneList *list, WnSpan link)
 {
-    g_autoptr(GString) decoded = decode_link(wn_span_slice(link, 0, LINK_MAX));
+    g_autoptr(GString) decoded = NULL;
     WnSpan rest;
 
-    if (!skip_scheme(wn_span_trim(wn_span(decoded->str, decoded->len)), &rest))
+    link = wn_span_trim(wn_span_slice(link, 0, LINK_MAX));
+    while (link.len > 0 && ((guchar)link.ptr[link.len - 1] & 0xc0) == 0x80)
+        link.len--;
+    if (wn_span_case_starts(link, WN_SPAN("mailto:")))
+        return scan_shown_fields(list, link);
+    decoded = decode_link(link);
+    rest = wn_span(decoded->str, decoded->len);
+    if (wn_span_case_starts(link, WN_SPAN("http"))
+        || wn_span_case_starts(link, WN_SPAN("viber")))
+        return scan_chats(list, rest)
+               && (!is_chat_link(rest) || scan_shown_fields(list, link));
+    if (!skip_scheme(wn_span_trim(rest), &rest))
         return true;
     rest = skip_query(rest);
     while (rest.len > 0) {
         size_t len = 0;
         bool more;
 
-        while (len < rest.len && strchr(",;?&", rest.ptr[len]) == NULL)
+        while (len < rest.len && strchr(",;?&@", rest.ptr[len]) == NULL)
             len++;
         more = len < rest.len && rest.ptr[len] == ',';
         if (!scan_number(list, link, wn_span_slice(rest, 0, len)))
@@ -228,5 +389,13 @@ wn_phone_scan_link(WnPhoneList *list, WnSpan link)
             break;
         rest = wn_span_slice(rest, len + 1, rest.len);
     }
-    return true;
+    return scan_shown_fields(list, link);
+}
+
+bool
+wn_phone_scan_text(WnPhoneList *list, WnSpan text)
+{
+    if (!scan_written(list, text))
+        return false;
+    return !is_chat_link(text) || scan_chats(list, text);
 }

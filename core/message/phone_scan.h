@@ -38,10 +38,12 @@ typedef struct WnPhoneList {
     int32_t part;                /* of what is found */
 } WnPhoneList;
 
-/* text is valid UTF-8.  False if the list is full. */
+/* text is valid UTF-8; links like "wa.me/4930..." in it count too.  False if
+ * the list is full. */
 bool wn_phone_scan_text(WnPhoneList *list, WnSpan text);
 
-/* The numbers of one link (tel:, sms:, smsto:, mms:, fax:, callto:, whatsapp:),
- * still percent-encoded.  Other schemes have none.  False if the list is
- * full. */
+/* The numbers of one link (tel:, sms:, smsto:, mms:, fax:, callto:, whatsapp:,
+ * skype:, sip:, facetime:; wa.me and its like), still percent-encoded, and
+ * those in the subject and body that it gives to a message (mailto: too). Other
+ * links have none.  False if the list is full. */
 bool wn_phone_scan_link(WnPhoneList *list, WnSpan link);

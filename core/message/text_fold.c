@@ -1,152 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/message/text_fold.h"
 
+#include "core/message/text_char.h"
+
 enum {
-    MARKS_MAX = 30,      /* in a row; UAX #15 §13, Stream-Safe Text Format */
-    SEGMENT_SIZE = 1024, /* of what joins, normalised at once */
-    CACHE_SIZE = 512,    /* characters; GLib's normalising is slow */
-    CACHED_LEN = 38,     /* U+FDFA, the longest there is, needs 33 */
-    CHUNK = 512
+    JOINED_MAX = 8,   /* marks in a row that stay */
+    SEGMENT_MAX = 64, /* decomposed characters; U+FDFA gives 18 */
+    CHUNK = 1024
 };
 
-/* One character, folded. */
-typedef struct Cached {
-    gunichar c; /* 0: empty */
-    uint8_t len;
-    bool joins; /* may become one with what stands before it, or does not fit */
-    char text[CACHED_LEN];
-} Cached;
+/* What ASCII becomes: NUL is left out. */
+static const char ascii[129] = "\0\0\0\0\0\0\0\0\0     \0\0"
+                               "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                               " !\"#$%&'()*+,-./"
+                               "0123456789:;<=>?"
+                               "@abcdefghijklmno"
+                               "pqrstuvwxyz[\\]^_"
+                               "'abcdefghijklmno"
+                               "pqrstuvwxyz{|}~\0";
 
-typedef struct Folder {
-    GString *out;
-    GString *segment;
-    Cached *cache; /* NULL until a character is not ASCII */
-} Folder;
+/* A character and what joins with it, decomposed. */
+typedef struct Segment {
+    gunichar chars[SEGMENT_MAX];
+    size_t n;
+    size_t n_joined; /* of the last in a row */
+} Segment;
 
-typedef struct Range {
-    gunichar first, last;
-} Range;
+static unsigned char
+last_byte(const GString *out)
+{
+    return out->len > 0 ? (unsigned char)out->str[out->len - 1] : '\0';
+}
 
-/* Code points that no reader shows (Default_Ignorable_Code_Point), the braille
- * blank and annotation marks excepted; sorted. */
-static const Range invisible[] = {
-    { 0x00ad, 0x00ad },
-    { 0x034f, 0x034f },
-    { 0x061c, 0x061c },
-    { 0x115f, 0x1160 },
-    { 0x17b4, 0x17b5 },
-    { 0x180b, 0x180f },
-    { 0x200b, 0x200f },
-    { 0x202a, 0x202e },
-    { 0x2060, 0x206f },
-    { 0x3164, 0x3164 },
-    { 0xfe00, 0xfe0f },
-    { 0xfeff, 0xfeff },
-    { 0xffa0, 0xffa0 },
-    { 0xfff0, 0xfffb },
-    { 0x1bca0, 0x1bca3 },
-    { 0x1d173, 0x1d17a },
-    { 0xe0000, 0xe0fff },
-};
-
-/* Hangul letters and half-width voicing marks: no marks, but they join with
- * what stands before them as if they were. */
-static const Range joining[] = {
-    { 0x1100, 0x11ff },
-    { 0x3130, 0x318f },
-    { 0xa960, 0xa97f },
-    { 0xd7b0, 0xd7ff },
-    { 0xff9e, 0xffdc },
-};
-
-/* Many, and folded to themselves. */
-static const Range stable[] = {
-    { 0x3041, 0x3096 },
-    { 0x30a1, 0x30fa },
-    { 0x3400, 0x4dbf },
-    { 0x4e00, 0x9fff },
-    { 0xac00, 0xd7a3 },
-};
-
+/* True for what stands only once in a row. */
 static bool
-is_in(gunichar c, const Range *ranges, size_t n_ranges)
+runs(unsigned char c)
 {
-    for (size_t i = 0; i < n_ranges && c >= ranges[i].first; i++) {
-        if (c <= ranges[i].last)
-            return true;
-    }
-    return false;
-}
-
-typedef enum { CHAR_SHOWN, CHAR_BLANK, CHAR_INVISIBLE } CharKind;
-
-static CharKind
-kind_of(gunichar c)
-{
-    if (c < 0x80)
-        return c == ' ' || (c >= '\t' && c <= '\r') ? CHAR_BLANK
-               : c < ' ' || c == 0x7f               ? CHAR_INVISIBLE
-                                                    : CHAR_SHOWN;
-    if (c == 0x85 || c == 0x2800 || g_unichar_isspace(c))
-        return CHAR_BLANK;
-    if (c < 0xa0)
-        return CHAR_INVISIBLE;
-    return is_in(c, invisible, G_N_ELEMENTS(invisible)) ? CHAR_INVISIBLE
-                                                        : CHAR_SHOWN;
-}
-
-static bool
-ends_in_space(const GString *out)
-{
-    return out->len > 0 && out->str[out->len - 1] == ' ';
-}
-
-static void
-append_folded_char(GString *out, gunichar c)
-{
-    switch (kind_of(c)) {
-    case CHAR_INVISIBLE:
-        break;
-    case CHAR_BLANK:
-        if (!ends_in_space(out))
-            g_string_append_c(out, ' ');
-        break;
-    case CHAR_SHOWN:
-        g_string_append_unichar(out, c);
-        break;
-    }
+    return c < 0x80 && !g_ascii_isalnum(c);
 }
 
 /* The ASCII characters that begin text; gives their number. */
 static size_t
 fold_ascii(GString *out, WnSpan text)
 {
-    char chunk[CHUNK];
+    size_t room = MIN(text.len, CHUNK);
+    size_t start = out->len;
+    unsigned char before = last_byte(out);
+    unsigned char *to;
     size_t n = 0;
-    bool space = ends_in_space(out);
     size_t at;
 
-    for (at = 0; at < text.len && n < sizeof chunk; at++) {
+    g_string_set_size(out, start + room);
+    to = (unsigned char *)out->str + start;
+    for (at = 0; at < room; at++) {
         unsigned char c = (unsigned char)text.ptr[at];
+        unsigned char folded;
 
         if (c >= 0x80)
             break;
-        if (c > ' ' && c < 0x7f) {
-            chunk[n++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-            space = false;
-        } else if (kind_of(c) == CHAR_BLANK && !space) {
-            chunk[n++] = ' ';
-            space = true;
-        }
+        folded = (unsigned char)ascii[c];
+        if (folded == 0 || (folded == before && runs(folded)))
+            continue;
+        to[n++] = before = folded;
     }
-    g_string_append_len(out, chunk, (gssize)n);
+    g_string_truncate(out, start + n);
     return at;
-}
-
-static gunichar
-char_at(WnSpan text, size_t at)
-{
-    return g_utf8_get_char(text.ptr + at);
 }
 
 static size_t
@@ -155,161 +73,191 @@ next_at(WnSpan text, size_t at)
     return at + (size_t)g_utf8_skip[(guchar)text.ptr[at]];
 }
 
+/* The character at the offset, folded.  False for ASCII that is seen. */
 static bool
-is_joining(gunichar c)
+fold_char_at(WnSpan text, size_t at, WnTextChar *out)
 {
-    return c >= 0x300
-           && (g_unichar_ismark(c) || is_in(c, joining, G_N_ELEMENTS(joining)));
-}
+    unsigned char c = (unsigned char)text.ptr[at];
 
-/* NFKC around case folding: each can give what the other has to fold. */
-static void
-append_normalised(GString *out, const char *text, size_t len)
-{
-    g_autofree char *composed = g_utf8_normalize(text, (gssize)len,
-        G_NORMALIZE_ALL_COMPOSE);
-    g_autofree char *folded = NULL;
-    g_autofree char *again = NULL;
-
-    if (composed == NULL)
-        return;
-    folded = g_utf8_casefold(composed, -1);
-    again = g_utf8_normalize(folded, -1, G_NORMALIZE_ALL_COMPOSE);
-    for (const char *c = again; c != NULL && *c != '\0';
-         c += g_utf8_skip[(guchar)*c])
-        append_folded_char(out, g_utf8_get_char(c));
-}
-
-static void
-fill(Cached *entry, gunichar c)
-{
-    char text[6];
-    int len = g_unichar_to_utf8(c, text);
-    g_autoptr(GString) folded = g_string_new(NULL);
-
-    if (is_in(c, stable, G_N_ELEMENTS(stable)))
-        g_string_append_len(folded, text, len);
-    else
-        append_normalised(folded, text, (size_t)len);
-    entry->c = c;
-    entry->joins = is_joining(c) || folded->len > CACHED_LEN;
-    entry->len = (uint8_t)MIN(folded->len, CACHED_LEN);
-    memcpy(entry->text, folded->str, entry->len);
-}
-
-/* c is not ASCII. */
-static const Cached *
-look_up(Folder *self, gunichar c)
-{
-    Cached *entry;
-
-    if (self->cache == NULL)
-        self->cache = g_new0(Cached, CACHE_SIZE);
-    entry = &self->cache[c % CACHE_SIZE];
-    if (entry->c != c)
-        fill(entry, c);
-    return entry;
+    if (c >= 0x80) {
+        wn_text_char_fold(g_utf8_get_char(text.ptr + at), out);
+        return true;
+    }
+    out->len = 0;
+    return ascii[c] == '\0';
 }
 
 /* What is seen next joins with what was seen before. */
 static bool
-joins_next(Folder *self, WnSpan text)
+joins_next(WnSpan text)
 {
-    size_t at = 0;
+    WnTextChar next;
 
-    while (at < text.len) {
-        gunichar c = char_at(text, at);
-        const Cached *entry;
-
-        if (c < 0x80)
-            return false;
-        entry = look_up(self, c);
-        if (entry->len > 0)
-            return entry->joins;
-        at = next_at(text, at);
+    for (size_t at = 0; at < text.len && fold_char_at(text, at, &next);
+         at = next_at(text, at)) {
+        if (next.len > 0)
+            return next.joins;
     }
     return false;
 }
 
-/* A character and all that joins with it, normalised together: without what is
- * invisible and without the marks that are too many. */
-static size_t
-collect_segment(GString *segment, WnSpan text)
+static void
+add_char(Segment *self, gunichar c)
 {
-    size_t at = 0;
-    size_t n_marks = 0;
+    gunichar plain[G_UNICHAR_MAX_DECOMPOSITION_LENGTH];
+    size_t n = g_unichar_fully_decompose(c, FALSE, plain, G_N_ELEMENTS(plain));
 
-    while (at < text.len) {
-        gunichar c = char_at(text, at);
-        bool mark = g_unichar_ismark(c);
-        bool seen = kind_of(c) != CHAR_INVISIBLE;
+    for (size_t i = 0; i < n && self->n < SEGMENT_MAX; i++) {
+        self->n_joined = wn_text_char_joins(plain[i]) ? self->n_joined + 1 : 0;
+        if (self->n_joined <= JOINED_MAX)
+            self->chars[self->n++] = plain[i];
+    }
+}
 
-        if (seen && segment->len > 0
-            && (!is_joining(c) || (!mark && segment->len >= SEGMENT_SIZE)))
+static void
+add_folded(Segment *self, const WnTextChar *folded)
+{
+    const char *end = folded->text + folded->len;
+
+    for (const char *c = folded->text; c < end; c += g_utf8_skip[(guchar)*c])
+        add_char(self, g_utf8_get_char(c));
+}
+
+/* The first character of text, and all that joins with it. */
+static size_t
+collect_segment(Segment *self, WnSpan text)
+{
+    WnTextChar folded;
+    bool first = true;
+    size_t at;
+
+    for (at = 0; at < text.len && fold_char_at(text, at, &folded);
+         at = next_at(text, at)) {
+        if (folded.len == 0)
+            continue;
+        if (!first && !folded.joins)
             break;
-        if (seen)
-            n_marks = mark ? n_marks + 1 : 0;
-        if (seen && n_marks <= MARKS_MAX)
-            g_string_append_unichar(segment, c);
-        at = next_at(text, at);
+        add_folded(self, &folded);
+        first = false;
     }
     return at;
 }
 
-/* The ASCII letter that a mark follows belongs to it. */
+/* Canonical order (UAX #15): by insertion, there are few in a row. */
 static void
-take_back_letter(Folder *self)
+put_in_order(Segment *self)
 {
-    GString *out = self->out;
-    char last = out->len > 0 ? out->str[out->len - 1] : ' ';
+    for (size_t i = 1; i < self->n; i++) {
+        gunichar c = self->chars[i];
+        int rank = g_unichar_combining_class(c);
+        size_t at = i;
 
-    if (!g_ascii_isgraph(last))
-        return;
-    g_string_append_c(self->segment, last);
-    g_string_truncate(out, out->len - 1);
+        while (rank != 0 && at > 0
+               && g_unichar_combining_class(self->chars[at - 1]) > rank) {
+            self->chars[at] = self->chars[at - 1];
+            at--;
+        }
+        self->chars[at] = c;
+    }
+}
+
+/* Canonical composition (UAX #15), but to nothing that would have to be folded
+ * again. */
+static void
+compose(Segment *self)
+{
+    size_t starter = SIZE_MAX;
+    size_t n = 0;
+    int before = 0;
+
+    for (size_t i = 0; i < self->n; i++) {
+        gunichar c = self->chars[i];
+        int rank = g_unichar_combining_class(c);
+        gunichar both;
+
+        if (starter != SIZE_MAX && (n == starter + 1 || before < rank)
+            && g_unichar_compose(self->chars[starter], c, &both)
+            && wn_text_char_is_folded(both)) {
+            self->chars[starter] = both;
+            continue;
+        }
+        if (rank == 0)
+            starter = n;
+        before = rank;
+        self->chars[n++] = c;
+    }
+    self->n = n;
+}
+
+static void
+append_segment(GString *out, const Segment *self)
+{
+    for (size_t i = 0; i < self->n; i++) {
+        gunichar c = self->chars[i];
+
+        if (c >= 0x80)
+            g_string_append_unichar(out, c);
+        else if (c != last_byte(out) || !runs((unsigned char)c))
+            g_string_append_c(out, (char)c);
+    }
+}
+
+static size_t
+fold_segment(GString *out, WnSpan text, bool joins)
+{
+    Segment segment = { .n = 0 };
+    unsigned char before = last_byte(out);
+    size_t len;
+
+    /* The ASCII character that a mark follows belongs to it. */
+    if (joins && before > ' ' && before < 0x80) {
+        add_char(&segment, before);
+        g_string_truncate(out, out->len - 1);
+    }
+    len = collect_segment(&segment, text);
+    put_in_order(&segment);
+    compose(&segment);
+    append_segment(out, &segment);
+    return len;
 }
 
 /* One character that is not ASCII, or several that join. */
 static size_t
-fold_other(Folder *self, WnSpan text)
+fold_other(GString *out, WnSpan text)
 {
-    gunichar c = char_at(text, 0);
-    const Cached *entry = look_up(self, c);
     size_t len = next_at(text, 0);
-    bool joins = entry->joins;
+    WnTextChar folded;
+    WnSpan plain;
 
-    if (entry->len == 0)
+    wn_text_char_fold(g_utf8_get_char(text.ptr), &folded);
+    if (folded.len == 0)
         return len;
-    if (!joins && !joins_next(self, wn_span_slice(text, len, text.len))) {
-        WnSpan folded;
-
-        entry = look_up(self, c); /* the next may have taken its place */
-        folded = wn_span(entry->text, entry->len);
-        if (folded.len > 0 && folded.ptr[0] == ' ' && ends_in_space(self->out))
-            folded = wn_span_slice(folded, 1, folded.len);
-        g_string_append_len(self->out, folded.ptr, (gssize)folded.len);
-        return len;
-    }
-    g_string_truncate(self->segment, 0);
-    if (joins)
-        take_back_letter(self);
-    len = collect_segment(self->segment, text);
-    append_normalised(self->out, self->segment->str, self->segment->len);
+    if (folded.joins || joins_next(wn_span_slice(text, len, text.len)))
+        return fold_segment(out, text, folded.joins);
+    plain = wn_span(folded.text, folded.len);
+    if ((guchar)plain.ptr[0] == last_byte(out) && runs(last_byte(out)))
+        plain = wn_span_slice(plain, 1, plain.len);
+    g_string_append_len(out, plain.ptr, (gssize)plain.len);
     return len;
 }
 
 bool
 wn_text_fold_append(GString *out, WnSpan text, size_t max)
 {
-    Folder folder = { .out = out, .segment = g_string_new(NULL) };
-
     while (text.len > 0 && out->len < max) {
         size_t n = (guchar)text.ptr[0] < 0x80 ? fold_ascii(out, text)
-                                              : fold_other(&folder, text);
+                                              : fold_other(out, text);
 
         text = wn_span_slice(text, n, text.len);
     }
-    g_string_free(folder.segment, TRUE);
-    g_free(folder.cache);
     return text.len == 0;
+}
+
+GString *
+wn_text_fold(WnSpan text)
+{
+    GString *out = g_string_sized_new(text.len + 1);
+
+    wn_text_fold_append(out, text, SIZE_MAX);
+    return out;
 }

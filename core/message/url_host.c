@@ -177,12 +177,12 @@ is_host_char(char c)
 
 /* Lower case, without empty labels. */
 static bool
-put_labels(const GString *text, WnUrlHost *host)
+put_labels(WnSpan text, WnUrlHost *host)
 {
     size_t label = 0;
 
-    for (size_t i = 0; i < text->len; i++) {
-        char c = g_ascii_tolower(text->str[i]);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = g_ascii_tolower(text.ptr[i]);
 
         if (c == '.' && label == 0)
             continue;
@@ -325,35 +325,56 @@ find_registered(WnUrlHost *host)
                           PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
 }
 
+/* What is not written in plain letters. */
+static bool
+parse_odd(WnSpan raw, WnUrlHost *host)
+{
+    g_autoptr(GString) text = g_string_sized_new(raw.len);
+    bool ascii;
+
+    if (!clean_host(raw, text, &host->disguised))
+        return false;
+    map_characters(text, &host->disguised, &ascii);
+    if (!ascii && has_look_alikes(text->str))
+        host->disguised = true;
+    return (ascii || to_ascii(text))
+           && put_labels(wn_span(text->str, text->len), host);
+}
+
+static bool
+is_plain(WnSpan raw)
+{
+    for (size_t i = 0; i < raw.len; i++) {
+        if (!g_ascii_isalnum(raw.ptr[i]) && raw.ptr[i] != '.'
+            && raw.ptr[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+bool
+wn_url_host_read(WnSpan raw, WnUrlHost *out_host)
+{
+    WnUrlHost *host = out_host;
+
+    host->len = host->registered = 0;
+    host->is_ip = host->known = host->is_suffix = host->disguised = false;
+    if (raw.len == 0 || raw.len > WN_URL_HOST_RAW_MAX)
+        return false;
+    if (raw.ptr[0] == '[')
+        return parse_ipv6(raw, host);
+    if (is_plain(raw) ? !put_labels(raw, host) : !parse_odd(raw, host))
+        return false;
+    return !ends_in_number(host) || parse_ipv4(host);
+}
+
 bool
 wn_url_host_parse(WnSpan raw, WnUrlHost *out_host)
 {
-    WnUrlHost host = { .len = 0 };
-    g_autoptr(GString) text = NULL;
-    bool ascii;
-
-    if (raw.len == 0 || raw.len > WN_URL_HOST_RAW_MAX)
+    if (!wn_url_host_read(raw, out_host))
         return false;
-    if (raw.ptr[0] == '[') {
-        if (!parse_ipv6(raw, &host))
-            return false;
-        host.registered = host.len;
-        *out_host = host;
-        return true;
-    }
-    text = g_string_sized_new(raw.len);
-    if (!clean_host(raw, text, &host.disguised))
-        return false;
-    map_characters(text, &host.disguised, &ascii);
-    if (!ascii && has_look_alikes(text->str))
-        host.disguised = true;
-    if ((!ascii && !to_ascii(text)) || !put_labels(text, &host))
-        return false;
-    if (ends_in_number(&host) && !parse_ipv4(&host))
-        return false;
-    host.registered = host.len;
-    if (!host.is_ip)
-        find_registered(&host);
-    *out_host = host;
+    out_host->registered = out_host->len;
+    if (!out_host->is_ip)
+        find_registered(out_host);
     return true;
 }

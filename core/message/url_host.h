@@ -23,8 +23,13 @@ typedef struct WnUrlHost {
     bool disguised; /* not written as people write hosts */
 } WnUrlHost;
 
-/* raw: without user and port, in UTF-8.  False if it is no host. */
+/* raw: without user and port, in UTF-8.  False if it is no host; then out_host
+ * says nothing. */
 bool wn_url_host_parse(WnSpan raw, WnUrlHost *out_host);
+
+/* The same without the public suffix list: registered, known and is_suffix say
+ * nothing. */
+bool wn_url_host_read(WnSpan raw, WnUrlHost *out_host);
 
 /* For what is read but not seen: zero-width characters, soft hyphens, marks of
  * direction. */

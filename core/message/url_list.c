@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/message/url_list.h"
 
+#include "core/message/header_block.h"
+#include "core/message/header_text.h"
 #include "core/message/html_links.h"
+#include "core/message/url_header.h"
 #include "core/message/url_host.h"
 #include "core/message/url_parse.h"
 #include "core/message/url_scan.h"
@@ -9,19 +12,23 @@
 enum {
     DEPTH_MAX = 4, /* URLs inside of URLs */
     DECODINGS_MAX = 3,
-    FIELDS_MAX = 64 /* of one query */
+    FIELDS_MAX = 64, /* of one query */
+    BASE64_PREFIX_MAX = 4
 };
 
+static const char base64_http[] = "aHR0c";
+
 typedef struct Entry {
-    uint64_t hash;
-    WnSpan key;
+    uint64_t hash;      /* of what the URL means */
+    uint64_t text_hash; /* of how it is written */
     WnMessageUrl url;
 } Entry;
 
 struct WnUrlList {
     WnArena *arena, *scratch;
     uint64_t seed;      /* so that nobody can prepare collisions */
-    GHashTable *index;  /* Entry to itself */
+    GHashTable *index;  /* Entry to itself, by what it means */
+    GHashTable *texts;  /* and by its text, if that is all of it */
     GPtrArray *entries; /* Entry, in the arena */
     bool cut;
 };
@@ -45,7 +52,25 @@ entry_equal(gconstpointer a, gconstpointer b)
 {
     const Entry *left = a, *right = b;
 
-    return left->hash == right->hash && wn_span_eq(left->key, right->key);
+    return left->hash == right->hash && left->url.port == right->url.port
+           && wn_span_eq(left->url.host, right->url.host)
+           && wn_span_eq(left->url.path, right->url.path)
+           && wn_span_eq(left->url.query, right->url.query);
+}
+
+static guint
+text_hash(gconstpointer entry)
+{
+    return (guint)((const Entry *)entry)->text_hash;
+}
+
+static gboolean
+text_equal(gconstpointer a, gconstpointer b)
+{
+    const Entry *left = a, *right = b;
+
+    return left->text_hash == right->text_hash
+           && wn_span_eq(left->url.text, right->url.text);
 }
 
 WnUrlList *
@@ -57,6 +82,7 @@ wn_url_list_new(WnArena *arena)
     self->scratch = wn_arena_new(0);
     self->seed = (uint64_t)g_random_int() << 32 | g_random_int();
     self->index = g_hash_table_new(entry_hash, entry_equal);
+    self->texts = g_hash_table_new(text_hash, text_equal);
     self->entries = g_ptr_array_new();
     return self;
 }
@@ -67,6 +93,7 @@ wn_url_list_free(WnUrlList *self)
     if (self == NULL)
         return;
     g_hash_table_unref(self->index);
+    g_hash_table_unref(self->texts);
     g_ptr_array_unref(self->entries);
     wn_arena_free(self->scratch);
     g_free(self);
@@ -104,14 +131,14 @@ hash_bytes(uint64_t seed, WnSpan bytes)
     return hash;
 }
 
-/* What makes two URLs the same. */
-static WnSpan
-make_key(WnArena *arena, const WnMessageUrl *url)
+/* What makes two URLs the same; the path of mailto alone is empty. */
+static uint64_t
+hash_url(uint64_t seed, const WnMessageUrl *url)
 {
-    bool mail = url->path.len == 0;
+    uint64_t hash = hash_bytes(seed + url->port, url->host);
 
-    return wn_span_str(wn_arena_printf(arena, "%c%s:%u%s?%s", mail ? 'm' : 'w',
-        url->host.ptr, url->port, url->path.ptr, url->query.ptr));
+    hash = hash_bytes(hash ^ url->path.len, url->path);
+    return hash_bytes(hash ^ url->query.len, url->query);
 }
 
 static void look_inside(const Source *source, WnSpan url);
@@ -120,10 +147,51 @@ static void look_inside(const Source *source, WnSpan url);
 static void
 merge(WnMessageUrl *url, uint32_t flags)
 {
-    uint32_t bare = url->flags & flags & WN_MESSAGE_URL_NO_SCHEME;
+    const uint32_t less = WN_MESSAGE_URL_NO_SCHEME | WN_MESSAGE_URL_HIDDEN;
+    uint32_t both = url->flags & flags & less;
 
-    url->flags |= flags;
-    url->flags = (url->flags & ~(uint32_t)WN_MESSAGE_URL_NO_SCHEME) | bare;
+    url->flags = ((url->flags | flags) & ~less) | both;
+}
+
+/* True if the same text was there before. */
+static bool
+merge_text(const Source *source, WnSpan url, bool disguised, uint64_t hash)
+{
+    Entry probe = { .text_hash = hash, .url.text = url };
+    Entry *entry = g_hash_table_lookup(source->list->texts, &probe);
+
+    if (entry == NULL)
+        return false;
+    merge(&entry->url, source->flags | WN_MESSAGE_URL_NO_SCHEME
+                           | (disguised ? WN_MESSAGE_URL_DISGUISED : 0u));
+    return true;
+}
+
+/* The URL in the scratch arena becomes one of the list. */
+static void
+keep_url(const Source *source, const Entry *made, WnSpan url, WnSpan text)
+{
+    WnUrlList *self = source->list;
+    Entry *entry = wn_arena_new0(self->arena, Entry);
+    size_t registered = made->url.registered.len;
+    bool plain = wn_span_eq(url, text) && url.len <= WN_URL_TEXT_MAX;
+
+    *entry = *made;
+    entry->url.part = source->part;
+    entry->url.host = wn_arena_copy(self->arena, made->url.host);
+    entry->url.registered = wn_span(entry->url.host.ptr + entry->url.host.len
+                                        - registered,
+        registered);
+    entry->url.path = wn_arena_copy(self->arena, made->url.path);
+    entry->url.query = wn_arena_copy(self->arena, made->url.query);
+    entry->url.text = wn_arena_copy(self->arena,
+        plain || url.len > WN_URL_TEXT_MAX
+            ? made->url.text
+            : wn_span_slice(text, 0, 2 * WN_URL_TEXT_MAX));
+    g_hash_table_add(self->index, entry);
+    if (plain)
+        g_hash_table_add(self->texts, entry);
+    g_ptr_array_add(self->entries, entry);
 }
 
 /* True if it is a URL that was not there yet. */
@@ -131,36 +199,27 @@ static bool
 add_one(const Source *source, WnSpan url, WnSpan text, bool disguised)
 {
     WnUrlList *self = source->list;
-    Entry probe = { .hash = 0 }, *entry;
+    Entry made = { .text_hash = hash_bytes(self->seed, url) }, *entry;
 
-    wn_arena_reset(self->scratch);
-    if (!wn_url_parse(url, self->scratch, &probe.url))
+    if (merge_text(source, url, disguised, made.text_hash))
         return false;
-    probe.url.flags |= source->flags;
+    wn_arena_reset(self->scratch);
+    if (!wn_url_parse(url, self->scratch, &made.url))
+        return false;
+    made.url.flags |= source->flags;
     if (disguised)
-        probe.url.flags |= WN_MESSAGE_URL_DISGUISED;
-    probe.key = make_key(self->scratch, &probe.url);
-    probe.hash = hash_bytes(self->seed, probe.key);
-    entry = g_hash_table_lookup(self->index, &probe);
+        made.url.flags |= WN_MESSAGE_URL_DISGUISED;
+    made.hash = hash_url(self->seed, &made.url);
+    entry = g_hash_table_lookup(self->index, &made);
     if (entry != NULL) {
-        merge(&entry->url, probe.url.flags);
+        merge(&entry->url, made.url.flags);
         return false;
     }
     if (self->entries->len == WN_MESSAGE_URLS_MAX) {
         self->cut = true;
         return false;
     }
-    entry = wn_arena_new0(self->arena, Entry);
-    wn_url_parse(url, self->arena, &entry->url);
-    entry->url.flags = probe.url.flags;
-    entry->url.part = source->part;
-    if (!wn_span_eq(url, text))
-        entry->url.text = wn_arena_copy(self->arena,
-            wn_span_slice(text, 0, 2 * WN_URL_TEXT_MAX));
-    entry->key = wn_arena_copy(self->arena, probe.key);
-    entry->hash = probe.hash;
-    g_hash_table_add(self->index, entry);
-    g_ptr_array_add(self->entries, entry);
+    keep_url(source, &made, url, text);
     return true;
 }
 
@@ -190,36 +249,9 @@ may_hold_url(const GString *text)
            || strcasestr(text->str, "mailto:") != NULL;
 }
 
-/* "aHR0c" is how "http" begins in base 64. */
 static void
-open_base64(GString *text)
+decode_percent(GString *text)
 {
-    g_autofree guchar *bytes = NULL;
-    gsize len;
-
-    if (!g_str_has_prefix(text->str, "aHR0c"))
-        return;
-    for (size_t i = 0; i < text->len; i++) {
-        if (text->str[i] == '-')
-            text->str[i] = '+';
-        else if (text->str[i] == '_')
-            text->str[i] = '/';
-    }
-    while (text->len % 4 != 0)
-        g_string_append_c(text, '=');
-    bytes = g_base64_decode(text->str, &len);
-    if (g_utf8_validate_len((const char *)bytes, len, NULL)) {
-        g_string_truncate(text, 0);
-        g_string_append_len(text, (const char *)bytes, (gssize)len);
-    }
-}
-
-/* Decodes as often as there is something to decode; true if it can hold a
- * URL. */
-static bool
-open_field(GString *text)
-{
-    open_base64(text);
     for (unsigned i = 0; i < DECODINGS_MAX; i++) {
         g_autoptr(GString) before = NULL;
 
@@ -229,7 +261,50 @@ open_field(GString *text)
         g_string_truncate(text, 0);
         wn_url_decode(text, wn_span(before->str, before->len));
     }
-    return g_utf8_validate_len(text->str, text->len, NULL);
+}
+
+static bool
+is_base64_char(char c)
+{
+    return g_ascii_isalnum(c) || c == '+' || c == '/' || c == '-' || c == '_';
+}
+
+/* "aHR0c" is how "http" begins in base 64; a few letters may stand before it
+ * ("a1aHR0c"), or a slash.  What it says, if it is text (transfer full). */
+static GString *
+open_base64(const GString *text)
+{
+    const char *start = strstr(text->str, base64_http);
+    g_autoptr(GString) word = NULL;
+    const char *end;
+    gsize len;
+
+    if (start == NULL
+        || (start - text->str > BASE64_PREFIX_MAX && start[-1] != '/'))
+        return NULL;
+    word = g_string_new(NULL);
+    for (end = start; is_base64_char(*end); end++)
+        g_string_append_c(word, *end == '-' ? '+' : *end == '_' ? '/' : *end);
+    while (word->len % 4 != 0)
+        g_string_append_c(word, '=');
+    g_base64_decode_inplace(word->str, &len);
+    if (!g_utf8_validate_len(word->str, len, (const char **)&end))
+        len = (gsize)(end - word->str);
+    g_string_truncate(word, len);
+    return g_steal_pointer(&word);
+}
+
+static bool
+is_one_of(WnSpan name, const char *const *names, size_t n)
+{
+    char first = name.len > 0 ? g_ascii_tolower(name.ptr[0]) : '\0';
+
+    for (size_t i = 0; i < n; i++) {
+        if (g_ascii_tolower(names[i][0]) == first
+            && wn_span_case_eq(name, wn_span_str(names[i])))
+            return true;
+    }
+    return false;
 }
 
 /* Names of parameters that hold where to go, if it has no scheme. */
@@ -241,22 +316,51 @@ names_target(WnSpan name)
         "redirect_url", "r", "link", "href", "next", "return", "continue",
         "out", "adurl", "site", "domain", "host", "rurl", "returnurl" };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (wn_span_case_eq(name, wn_span_str(names[i])))
+    return is_one_of(name, names, G_N_ELEMENTS(names));
+}
+
+/* False for what no decoding makes a URL of: no dot, slash or percent sign, and
+ * not in base 64. */
+static bool
+may_hold_anything(WnSpan value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (strchr(".%/\\", value.ptr[i]) != NULL
+            || (guchar)value.ptr[i] >= 0x80)
             return true;
     }
-    return false;
+    return memmem(value.ptr, value.len, base64_http, strlen(base64_http))
+           != NULL;
 }
 
 static void
-scan_inside(const Source *source, const GString *text, bool named)
+scan_decoded(const Source *source, const GString *text, bool named)
 {
     Source inner = *source;
 
     inner.depth++;
-    if (named || may_hold_url(text))
+    if ((named || may_hold_url(text))
+        && g_utf8_validate_len(text->str, text->len, NULL))
         wn_url_scan(wn_span(text->str, text->len),
             named ? WN_URL_SCAN_BARE : WN_URL_SCAN_SCHEMES, on_found, &inner);
+}
+
+/* Decodes as often as there is something to decode, and looks at that. */
+static void
+scan_inside(const Source *source, WnSpan written, bool named)
+{
+    g_autoptr(GString) text = NULL, opened = NULL;
+
+    if (!may_hold_anything(written))
+        return;
+    text = g_string_new_len(written.ptr, (gssize)written.len);
+    decode_percent(text);
+    scan_decoded(source, text, named);
+    opened = open_base64(text);
+    if (opened == NULL)
+        return;
+    decode_percent(opened);
+    scan_decoded(source, opened, false);
 }
 
 /* One "name=value", as written. */
@@ -266,17 +370,13 @@ look_into_field(const Source *source, WnSpan field, bool mail)
     const char *equals = memchr(field.ptr, '=', field.len);
     size_t len = equals != NULL ? (size_t)(equals - field.ptr) : 0;
     WnSpan name = wn_span_slice(field, 0, len), value = field;
-    g_autoptr(GString) text = NULL;
 
     if (memchr(name.ptr, '/', name.len) != NULL)
         name.len = 0;
     else if (equals != NULL)
         value = wn_span_slice(field, len + 1, field.len);
-    text = g_string_new_len(value.ptr, (gssize)value.len);
-    if (open_field(text))
-        scan_inside(source, text,
-            names_target(name)
-                || (mail && wn_span_case_eq(name, WN_SPAN("body"))));
+    scan_inside(source, value,
+        names_target(name) || (mail && wn_span_case_eq(name, WN_SPAN("body"))));
 }
 
 /* Fields are parted by "&" before they are decoded, for a target has fields
@@ -294,32 +394,50 @@ look_into_query(const Source *source, WnSpan query, bool mail)
     }
 }
 
+/* In a path only what has a scheme or "www." counts. */
+static bool
+path_may_hold_url(WnSpan path)
+{
+    return path.len > 1
+           && (memchr(path.ptr, '%', path.len) != NULL
+               || memmem(path.ptr, path.len, "//", 2) != NULL
+               || memchr(path.ptr, ':', path.len) != NULL
+               || memmem(path.ptr, path.len, "www.", 4) != NULL
+               || memmem(path.ptr, path.len, base64_http, strlen(base64_http))
+                      != NULL);
+}
+
 static void
 look_inside(const Source *source, WnSpan url)
 {
-    g_autoptr(GString) copy = NULL, path = NULL;
     WnUrlParts parts;
     bool mail;
 
-    if (source->depth >= DEPTH_MAX)
-        return;
-    url = wn_span_slice(url, 0, WN_URL_TEXT_MAX);
-    copy = g_string_new_len(url.ptr, (gssize)url.len);
-    if (!wn_url_split(wn_span(copy->str, copy->len), &parts))
+    if (source->depth >= DEPTH_MAX
+        || !wn_url_split(wn_span_slice(url, 0, WN_URL_TEXT_MAX), &parts))
         return;
     mail = parts.scheme == WN_URL_SCHEME_MAILTO;
     look_into_query(source, parts.query, mail);
     if (parts.fragment.len > 0)
         look_into_query(source, parts.fragment, mail);
-    path = g_string_new_len(parts.path.ptr, (gssize)parts.path.len);
-    if (path->len > 1 && open_field(path))
-        scan_inside(source, path, false);
+    if (path_may_hold_url(parts.path))
+        scan_inside(source, parts.path, false);
 }
 
 void
 wn_url_list_add_text(WnUrlList *self, WnSpan text, int32_t part)
 {
     Source source = { self, WN_MESSAGE_URL_FROM_TEXT, part, 0 };
+
+    wn_url_scan(text, WN_URL_SCAN_BARE | WN_URL_SCAN_ADDRESSES, on_found,
+        &source);
+}
+
+void
+wn_url_list_add_hidden(WnUrlList *self, WnSpan text, int32_t part)
+{
+    Source source = { self, WN_MESSAGE_URL_FROM_TEXT | WN_MESSAGE_URL_HIDDEN,
+        part, 0 };
 
     wn_url_scan(text, WN_URL_SCAN_BARE, on_found, &source);
 }
@@ -343,6 +461,50 @@ is_absolute(WnSpan value)
            || (host.known && !host.is_suffix && parts.user.len == 0);
 }
 
+static void on_link(void *user, WnSpan value, bool encoded);
+
+/* "data:text/html;base64,...", "data:,...": a page of its own. */
+static void
+look_into_data(const Source *source, WnSpan url)
+{
+    Source inner = *source;
+    const char *comma = memchr(url.ptr, ',', url.len);
+    size_t len = comma != NULL ? (size_t)(comma - url.ptr) : url.len;
+    WnSpan type = wn_span_slice(url, 0, len);
+    WnSpan body = wn_span_slice(url, len + 1, url.len);
+    g_autoptr(GString) page = NULL;
+
+    if (source->depth >= DEPTH_MAX || body.len == 0
+        || wn_span_case_starts(type, WN_SPAN("data:image/")))
+        return;
+    page = g_string_sized_new(body.len);
+    wn_url_decode(page, body);
+    if (memmem(type.ptr, type.len, ";base64", 7) != NULL) {
+        gsize n;
+
+        g_base64_decode_inplace(page->str, &n);
+        g_string_truncate(page, n);
+    }
+    if (!g_utf8_validate_len(page->str, page->len, NULL))
+        return;
+    inner.depth = source->depth + 1;
+    wn_html_links(wn_span(page->str, page->len), on_link, &inner);
+    wn_url_scan(wn_span(page->str, page->len), WN_URL_SCAN_SCHEMES, on_found,
+        &inner);
+}
+
+/* What stands in a script, decoded once. */
+static void
+look_into_script(const Source *source, WnSpan script)
+{
+    g_autoptr(GString) text = g_string_sized_new(script.len);
+
+    wn_url_decode(text, script);
+    if (may_hold_url(text) && g_utf8_validate_len(text->str, text->len, NULL))
+        wn_url_scan(wn_span(text->str, text->len), WN_URL_SCAN_SCHEMES,
+            on_found, (void *)(uintptr_t)source);
+}
+
 static void
 on_link(void *user, WnSpan value, bool encoded)
 {
@@ -355,7 +517,11 @@ on_link(void *user, WnSpan value, bool encoded)
             g_string_append_c(clean, value.ptr[i]);
     }
     url = wn_span(clean->str, clean->len);
-    if (is_absolute(url))
+    if (wn_span_case_starts(url, WN_SPAN("data:")))
+        look_into_data(user, url);
+    else if (wn_span_case_starts(url, WN_SPAN("javascript:")))
+        look_into_script(user, url);
+    else if (is_absolute(url))
         add(user, url, value, encoded);
     else if (memmem(url.ptr, url.len, "://", 3) != NULL)
         wn_url_scan(url, WN_URL_SCAN_SCHEMES, on_found, user);
@@ -369,33 +535,48 @@ wn_url_list_add_html(WnUrlList *self, WnSpan html, int32_t part)
     wn_html_links(html, on_link, &source);
 }
 
-/* Fields that name hosts because they tell of the way or of who is who. */
-static bool
-is_transport(WnSpan name)
+void
+wn_url_list_add_link(WnUrlList *self, WnSpan value, bool encoded, int32_t part)
 {
-    static const char *const names[] = { "Received", "X-Received", "Message-ID",
-        "References", "In-Reply-To", "Return-Path", "DKIM-Signature",
-        "DomainKey-Signature", "ARC-Seal", "ARC-Message-Signature",
-        "ARC-Authentication-Results", "Authentication-Results", "Received-SPF",
-        "Delivered-To", "X-Google-DKIM-Signature", "X-Google-Smtp-Source",
-        "Content-Type", "Content-Disposition", "X-Original-To",
-        "X-Spam-Report" };
+    Source source = { self, WN_MESSAGE_URL_FROM_LINK, part, 0 };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (wn_span_case_eq(name, wn_span_str(names[i])))
-            return true;
-    }
-    return false;
+    on_link(&source, value, encoded);
+}
+
+bool
+wn_url_list_skips_header(WnSpan name, WnSpan raw)
+{
+    return wn_url_header_is_transport(name)
+           || (!wn_url_header_is_shown(name) && !wn_url_header_may_hold(raw));
 }
 
 void
 wn_url_list_add_header(WnUrlList *self, WnSpan name, WnSpan value)
 {
     Source source = { self, WN_MESSAGE_URL_FROM_HEADER, -1, 0 };
-    bool shown = wn_span_case_eq(name, WN_SPAN("Subject"))
-                 || wn_span_case_eq(name, WN_SPAN("From"));
 
-    if (!is_transport(name))
-        wn_url_scan(value, shown ? WN_URL_SCAN_BARE : WN_URL_SCAN_SCHEMES,
+    if (!wn_url_header_is_transport(name))
+        wn_url_scan(value,
+            wn_url_header_is_shown(name) ? WN_URL_SCAN_BARE
+                                         : WN_URL_SCAN_SCHEMES,
             on_found, &source);
+}
+
+void
+wn_url_list_add_inner_header(WnUrlList *self, WnSpan message, int32_t part)
+{
+    g_auto(WnHeaderBlock) block;
+    g_autoptr(GString) value = g_string_new(NULL);
+
+    wn_header_block_init(&block);
+    wn_header_block_parse(&block, message);
+    for (guint i = 0; i < block.fields->len; i++) {
+        const WnField *field = &g_array_index(block.fields, WnField, i);
+
+        if (!wn_url_header_is_shown(wn_field_name(message, field)))
+            continue;
+        g_string_truncate(value, 0);
+        wn_header_text_decode(value, wn_field_raw(message, field));
+        wn_url_list_add_text(self, wn_span(value->str, value->len), part);
+    }
 }

@@ -6,32 +6,32 @@
 enum { SCHEME_MAX = 6 };
 
 static const struct {
-    const char *name;
+    WnSpan name;
     WnUrlScheme scheme;
     bool spoiled;
 } schemes[] = {
-    { "http", WN_URL_SCHEME_WEB, false },
-    { "https", WN_URL_SCHEME_WEB, false },
-    { "ftp", WN_URL_SCHEME_WEB, false },
-    { "mailto", WN_URL_SCHEME_MAILTO, false },
-    { "hxxp", WN_URL_SCHEME_WEB, true },
-    { "hxxps", WN_URL_SCHEME_WEB, true },
-    { "h**p", WN_URL_SCHEME_WEB, true },
-    { "h**ps", WN_URL_SCHEME_WEB, true },
-    { "htxp", WN_URL_SCHEME_WEB, true },
-    { "htxps", WN_URL_SCHEME_WEB, true },
-    { "ftps", WN_URL_SCHEME_WEB, false },
-    { "sftp", WN_URL_SCHEME_WEB, false },
-    { "fxp", WN_URL_SCHEME_WEB, true },
-    { "feed", WN_URL_SCHEME_WEB, false },
-    { "git", WN_URL_SCHEME_WEB, false },
-    { "gopher", WN_URL_SCHEME_WEB, false },
-    { "mms", WN_URL_SCHEME_WEB, false },
-    { "rtsp", WN_URL_SCHEME_WEB, false },
-    { "svn", WN_URL_SCHEME_WEB, false },
-    { "webcal", WN_URL_SCHEME_WEB, false },
-    { "ws", WN_URL_SCHEME_WEB, false },
-    { "wss", WN_URL_SCHEME_WEB, false },
+    { { "http", 4 }, WN_URL_SCHEME_WEB, false },
+    { { "https", 5 }, WN_URL_SCHEME_WEB, false },
+    { { "ftp", 3 }, WN_URL_SCHEME_WEB, false },
+    { { "mailto", 6 }, WN_URL_SCHEME_MAILTO, false },
+    { { "hxxp", 4 }, WN_URL_SCHEME_WEB, true },
+    { { "hxxps", 5 }, WN_URL_SCHEME_WEB, true },
+    { { "h**p", 4 }, WN_URL_SCHEME_WEB, true },
+    { { "h**ps", 5 }, WN_URL_SCHEME_WEB, true },
+    { { "htxp", 4 }, WN_URL_SCHEME_WEB, true },
+    { { "htxps", 5 }, WN_URL_SCHEME_WEB, true },
+    { { "ftps", 4 }, WN_URL_SCHEME_WEB, false },
+    { { "sftp", 4 }, WN_URL_SCHEME_WEB, false },
+    { { "fxp", 3 }, WN_URL_SCHEME_WEB, true },
+    { { "feed", 4 }, WN_URL_SCHEME_WEB, false },
+    { { "git", 3 }, WN_URL_SCHEME_WEB, false },
+    { { "gopher", 6 }, WN_URL_SCHEME_WEB, false },
+    { { "mms", 3 }, WN_URL_SCHEME_WEB, false },
+    { { "rtsp", 4 }, WN_URL_SCHEME_WEB, false },
+    { { "svn", 3 }, WN_URL_SCHEME_WEB, false },
+    { { "webcal", 6 }, WN_URL_SCHEME_WEB, false },
+    { { "ws", 2 }, WN_URL_SCHEME_WEB, false },
+    { { "wss", 3 }, WN_URL_SCHEME_WEB, false },
 };
 
 WnUrlScheme
@@ -39,14 +39,17 @@ wn_url_scheme(WnSpan text, size_t *out_len, bool *out_disguised)
 {
     WnSpan name = wn_span_slice(text, 0, SCHEME_MAX + 1);
     const char *colon = memchr(name.ptr, ':', name.len);
+    char first;
 
     *out_len = 0;
     *out_disguised = false;
-    if (colon == NULL)
+    if (colon == NULL || colon == name.ptr)
         return WN_URL_SCHEME_NONE;
     name.len = (size_t)(colon - name.ptr);
+    first = g_ascii_tolower(name.ptr[0]);
     for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++) {
-        if (!wn_span_case_eq(name, wn_span_str(schemes[i].name)))
+        if (first != schemes[i].name.ptr[0]
+            || !wn_span_case_eq(name, schemes[i].name))
             continue;
         *out_len = name.len + 1;
         *out_disguised = schemes[i].spoiled;
@@ -74,11 +77,14 @@ skip_slashes(WnSpan text)
 static size_t
 length_until(WnSpan text, const char *ends)
 {
-    size_t len = 0;
+    size_t len = text.len;
 
-    while (len < text.len
-           && (text.ptr[len] == '\0' || strchr(ends, text.ptr[len]) == NULL))
-        len++;
+    for (; *ends != '\0'; ends++) {
+        const char *end = memchr(text.ptr, *ends, len);
+
+        if (end != NULL)
+            len = (size_t)(end - text.ptr);
+    }
     return len;
 }
 
@@ -231,12 +237,27 @@ keep_valid(WnArena *arena, const GString *text)
     return wn_arena_copy(arena, wn_span_str(valid));
 }
 
+/* Nothing in it is decoded or left out, and it is valid. */
+static bool
+is_plain_path(WnSpan path)
+{
+    return path.ptr[0] == '/' && memchr(path.ptr, '%', path.len) == NULL
+           && memchr(path.ptr, '\\', path.len) == NULL
+           && memmem(path.ptr, path.len, "/.", 2) == NULL
+           && g_utf8_validate_len(path.ptr, path.len, NULL);
+}
+
 static WnSpan
 make_path(WnArena *arena, WnSpan path)
 {
-    g_autoptr(GString) decoded = g_string_sized_new(path.len + 1);
-    g_autoptr(GString) out = g_string_sized_new(path.len + 1);
+    g_autoptr(GString) decoded = NULL, out = NULL;
 
+    if (path.len == 0)
+        return WN_SPAN("/");
+    if (is_plain_path(path))
+        return wn_arena_copy(arena, path);
+    decoded = g_string_sized_new(path.len + 1);
+    out = g_string_sized_new(path.len + 1);
     wn_url_decode(decoded, path);
     for (size_t i = 0; i < decoded->len; i++) {
         if (decoded->str[i] == '\\')
@@ -274,25 +295,41 @@ clean_url(GString *out, WnSpan url, bool *out_disguised)
     }
 }
 
+/* There is nothing to be cleaned in it. */
+static bool
+is_clean(WnSpan url)
+{
+    for (size_t i = 0; i < url.len; i++) {
+        if ((guchar)url.ptr[i] <= ' ' || (guchar)url.ptr[i] >= 0x80)
+            return false;
+    }
+    return url.len <= WN_URL_TEXT_MAX;
+}
+
 bool
 wn_url_parse(WnSpan url, WnArena *arena, WnMessageUrl *out_url)
 {
-    g_autoptr(GString)
-        clean = g_string_sized_new(MIN(url.len, WN_URL_TEXT_MAX) + 1);
+    g_autoptr(GString) clean = NULL;
+    WnSpan plain = url;
     WnUrlParts parts;
     WnUrlHost host;
     uint64_t port = 0;
     bool disguised = false;
 
-    clean_url(clean, url, &disguised);
-    if (!wn_url_split(wn_span(clean->str, clean->len), &parts)
-        || !wn_url_host_parse(parts.host, &host))
+    if (!is_clean(url)) {
+        clean = g_string_sized_new(MIN(url.len, WN_URL_TEXT_MAX) + 1);
+        clean_url(clean, url, &disguised);
+        plain = wn_span(clean->str, clean->len);
+    }
+    if (!wn_url_split(plain, &parts) || !wn_url_host_parse(parts.host, &host))
         return false;
     if (!wn_span_to_u64(parts.port, &port) || port > UINT16_MAX)
         port = 0;
     *out_url = (WnMessageUrl){ .part = -1, .port = (uint16_t)port };
     if (parts.scheme == WN_URL_SCHEME_NONE)
         out_url->flags |= WN_MESSAGE_URL_NO_SCHEME;
+    if (parts.scheme == WN_URL_SCHEME_MAILTO)
+        out_url->flags |= WN_MESSAGE_URL_ADDRESS;
     if (host.is_ip)
         out_url->flags |= WN_MESSAGE_URL_IP_HOST;
     if (disguised || parts.disguised || host.disguised)
@@ -300,7 +337,7 @@ wn_url_parse(WnSpan url, WnArena *arena, WnMessageUrl *out_url)
     out_url->text = wn_arena_copy(arena,
         wn_span_slice(url, 0, WN_URL_TEXT_MAX));
     if (url.len > WN_URL_TEXT_MAX)
-        out_url->text = wn_arena_copy(arena, wn_span(clean->str, clean->len));
+        out_url->text = wn_arena_copy(arena, plain);
     out_url->host = wn_arena_copy(arena, wn_span(host.name, host.len));
     out_url->registered = wn_span(out_url->host.ptr + host.registered,
         host.len - host.registered);

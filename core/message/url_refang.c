@@ -129,14 +129,16 @@ put_wide(WnRefanged *self, WnSpan rest)
     return len;
 }
 
+/* 1 for what may be changed: brackets and what is not ASCII. */
+static const uint8_t
+    is_special[256] = { ['('] = 1, ['['] = 1, ['{'] = 1, [0x80 ... 0xff] = 1 };
+
 static size_t
 plain_len(WnSpan rest)
 {
     size_t len = 0;
 
-    while (len < rest.len && (guchar)rest.ptr[len] < 0x80
-           && rest.ptr[len] != '[' && rest.ptr[len] != '('
-           && rest.ptr[len] != '{')
+    while (len < rest.len && is_special[(guchar)rest.ptr[len]] == 0)
         len++;
     return len;
 }

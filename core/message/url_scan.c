@@ -5,13 +5,14 @@
 #include "core/message/url_parse.h"
 #include "core/message/url_refang.h"
 
-enum { SCHEME_LEN_MAX = 6 };
+enum { SCHEME_LEN_MAX = 6, LOCAL_PART_MAX = 64, ANGLED_LINES_MAX = 4 };
 
 typedef struct Scanner {
     WnRefanged text;
     const char *str;
     size_t len;
-    size_t done; /* nothing before it is looked at again */
+    size_t done;     /* nothing before it is looked at again */
+    size_t reported; /* the end of the last URL */
     unsigned what;
     WnUrlFoundFunc on_found;
     void *user;
@@ -22,8 +23,9 @@ typedef struct Scanner {
 static bool
 is_unspaced(gunichar code)
 {
-    return (code >= 0xe00 && code <= 0xeff)
-           || (code >= 0x1000 && code <= 0x109f)
+    if (code < 0xe00)
+        return false;
+    return code <= 0xeff || (code >= 0x1000 && code <= 0x109f)
            || (code >= 0x1780 && code <= 0x17ff)
            || (code >= 0x2e80 && code <= 0xa4cf)
            || (code >= 0xac00 && code <= 0xd7af)
@@ -35,6 +37,8 @@ is_unspaced(gunichar code)
 static bool
 is_delimiter(gunichar code)
 {
+    if (g_ascii_isalnum(code < 0x80 ? (char)code : ' '))
+        return false;
     return code <= ' ' || code == 0x7f || code == '<' || code == '>'
            || code == '"' || code == '`' || code == '|' || code == '^'
            || (code >= 0x80 && code <= 0x9f) || code == 0xab || code == 0xbb
@@ -46,7 +50,10 @@ is_delimiter(gunichar code)
 static gunichar
 char_at(const Scanner *self, size_t at)
 {
-    return at < self->len ? g_utf8_get_char(self->str + at) : 0;
+    if (at >= self->len)
+        return 0;
+    return (guchar)self->str[at] < 0x80 ? (guchar)self->str[at]
+                                        : g_utf8_get_char(self->str + at);
 }
 
 static size_t
@@ -58,7 +65,10 @@ next_char(const Scanner *self, size_t at)
 static size_t
 previous_char(const Scanner *self, size_t at)
 {
-    return (size_t)(g_utf8_prev_char(self->str + at) - self->str);
+    do
+        at--;
+    while (at > 0 && ((guchar)self->str[at] & 0xc0) == 0x80);
+    return at;
 }
 
 /* Names hold letters of all scripts; digits, "-" and "_". */
@@ -157,7 +167,7 @@ rest_end(const Scanner *self, size_t at)
 }
 
 static void
-report(const Scanner *self, size_t start, size_t end)
+report(Scanner *self, size_t start, size_t end)
 {
     WnUrlFound found = { .url = wn_span(self->str + start, end - start) };
 
@@ -168,6 +178,30 @@ report(const Scanner *self, size_t start, size_t end)
             found.url.len--;
     }
     self->on_found(self->user, &found);
+    self->reported = end;
+}
+
+/* "<http://a.example/b" and, on the next line, "c>": line ends inside of angle
+ * brackets do not count (RFC 3986 appendix C).  The end of it, or that of the
+ * first line. */
+static size_t
+angled_end(const Scanner *self, size_t start, size_t end)
+{
+    size_t at = end;
+
+    if (start == 0 || self->str[start - 1] != '<')
+        return end;
+    for (unsigned i = 0; i < ANGLED_LINES_MAX && char_at(self, at) == '\n';
+         i++) {
+        size_t next = rest_end(self, at + 1);
+
+        if (next - at > WN_URL_TEXT_MAX)
+            return end;
+        if (next > at + 1 && char_at(self, next) == '>')
+            return next;
+        at = next;
+    }
+    return end;
 }
 
 /* True if the character before place is none that would make what begins there
@@ -188,7 +222,14 @@ static WnUrlScheme
 scheme_before(const Scanner *self, size_t colon, size_t *out_start)
 {
     size_t low = colon > SCHEME_LEN_MAX ? colon - SCHEME_LEN_MAX : 0;
+    bool slash = colon + 1 < self->len
+                 && (self->str[colon + 1] == '/'
+                     || self->str[colon + 1] == '\\');
 
+    if (!slash
+        && !wn_span_case_eq(wn_span(self->str + low, colon - low),
+            WN_SPAN("mailto")))
+        return WN_URL_SCHEME_NONE;
     for (size_t start = MAX(low, self->done); start + 1 < colon; start++) {
         WnSpan name = wn_span(self->str + start, colon + 1 - start);
         bool disguised;
@@ -231,7 +272,11 @@ take_schemed(Scanner *self, size_t colon)
             || strchr("/\\?#", self->str[authority]) == NULL)
             end = trim_end(self, at, authority);
         if (!wn_url_split(wn_span(self->str + start, end - start), &parts)
-            || !wn_url_host_parse(parts.host, &host)) {
+            || !wn_url_host_read(parts.host, &host)) {
+            self->done = at;
+            return false;
+        }
+        if (!host.is_ip && strchr(host.name, '.') == NULL) {
             self->done = at;
             return false;
         }
@@ -243,6 +288,7 @@ take_schemed(Scanner *self, size_t colon)
         }
         if (end == authority)
             end = trim_end(self, at, rest_end(self, end));
+        end = angled_end(self, start, end);
     }
     report(self, start, end);
     self->done = end;
@@ -288,8 +334,17 @@ is_bare_name(const Scanner *self, WnSpan name, bool www)
            && strchr(host.name + host.registered, '_') == NULL;
 }
 
-/* What may stand before a bare name: nothing that makes it part of an address,
- * a path or a parameter. */
+/* "a[1].free", "f(x).name": not a name but a piece of a program. */
+static bool
+is_member(const Scanner *self, size_t start)
+{
+    return start > 1 && self->str[start - 1] == '.'
+           && (self->str[start - 2] == ']' || self->str[start - 2] == ')');
+}
+
+/* What may stand before a bare name: nothing that makes it part of an address
+ * or a parameter.  A slash may: "Web/example.com", at the price of some names
+ * of files. */
 static bool
 may_begin(const Scanner *self, size_t start, bool www)
 {
@@ -298,11 +353,9 @@ may_begin(const Scanner *self, size_t start, bool www)
     if (start == 0)
         return true;
     before = char_at(self, previous_char(self, start));
-    if (before == '@')
+    if (before == '@' || is_member(self, start))
         return false;
-    if (before == '/' && start > 1 && self->str[start - 2] == '/')
-        return true;
-    return www || before >= 0x80 || strchr("/\\%&$#+~", (int)before) == NULL;
+    return www || before >= 0x80 || strchr("\\%&$#+~", (int)before) == NULL;
 }
 
 static bool
@@ -364,6 +417,55 @@ take_bare(Scanner *self, size_t dot)
     self->done = MAX(end, run);
 }
 
+static bool
+is_local_char(char c)
+{
+    return g_ascii_isalnum(c)
+           || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+}
+
+static void
+report_address(Scanner *self, size_t start, size_t end)
+{
+    g_autoptr(GString) url = g_string_new("mailto:");
+    WnUrlFound found = { .disguised = false };
+
+    g_string_append_len(url, self->str + start, (gssize)(end - start));
+    found.url = wn_span(url->str, url->len);
+    found.text = wn_refanged_origin(&self->text, start, end, &found.disguised);
+    self->on_found(self->user, &found);
+    self->reported = end;
+}
+
+/* At an "@": the address around it, if it is one.  done is behind it in any
+ * case. */
+static void
+take_address(Scanner *self, size_t place)
+{
+    size_t start = place, end = place + 1;
+    WnUrlHost host;
+
+    self->done = MAX(self->done, place + 1);
+    while (start > self->reported && place - start < LOCAL_PART_MAX
+           && is_local_char(self->str[start - 1]))
+        start--;
+    while (start < place && !g_ascii_isalnum(self->str[start]))
+        start++;
+    while (end < self->len && end - place <= WN_URL_HOST_MAX
+           && is_bare_char(char_at(self, end)))
+        end = next_char(self, end);
+    while (end > place + 1 && strchr(".-_", self->str[end - 1]) != NULL)
+        end--;
+    if (start == place || end - place > WN_URL_HOST_MAX
+        || memchr(self->str + place, '.', end - place) == NULL
+        || !wn_url_host_parse(wn_span(self->str + place + 1, end - place - 1),
+            &host)
+        || !host.known || host.is_suffix)
+        return;
+    report_address(self, start, end);
+    self->done = MAX(self->done, end);
+}
+
 void
 wn_url_scan(WnSpan text, unsigned what, WnUrlFoundFunc on_found, void *user)
 {
@@ -380,6 +482,8 @@ wn_url_scan(WnSpan text, unsigned what, WnUrlFoundFunc on_found, void *user)
             take_schemed(&self, at);
         else if (self.str[at] == '.')
             take_bare(&self, at);
+        else if (self.str[at] == '@' && (what & WN_URL_SCAN_ADDRESSES) != 0)
+            take_address(&self, at);
         at = MAX(at + 1, self.done);
     }
 }

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/message/message.h"
 
@@ -22,7 +23,7 @@ enum { SAMPLE = 200 };
 typedef struct Count {
     unsigned n, found, no_number;
     unsigned n_messages, n_phones, n_extra;
-    gint64 slowest_us, total_us;
+    GArray *times_us; /* double, of each message */
 } Count;
 
 static char **
@@ -99,19 +100,45 @@ describe(const char *path, const WnMessagePhone *phone, WnSpan text)
     return g_strdup_printf("extra\t%s\t%s\t%s", path, phone->digits.ptr, valid);
 }
 
+static double
+now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double
+time_at(const Count *count, double share)
+{
+    guint n = count->times_us->len;
+
+    return n > 0 ? g_array_index(count->times_us, double,
+               MIN((guint)(share * n), n - 1))
+                 : 0;
+}
+
 static void
 look_at(WnMessage *message, const char *path, GHashTable *oracle,
     GHashTable *seen, GPtrArray *extra, Count *count)
 {
     uint32_t n;
-    gint64 start;
+    double took;
 
     wn_message_text(message, WN_FORM_SHOWN);
-    start = g_get_monotonic_time();
+    took = now_us();
     n = wn_message_n_phones(message, "US");
-    start = g_get_monotonic_time() - start;
-    count->total_us += start;
-    count->slowest_us = MAX(count->slowest_us, start);
+    took = now_us() - took;
+    g_array_append_val(count->times_us, took);
     count->n_messages++;
     for (uint32_t i = 0; i < n; i++) {
         const WnMessagePhone *phone = wn_message_phone(message, "US", i);
@@ -247,7 +274,8 @@ main(int argc, char **argv)
     g_autoptr(GHashTable) oracle = NULL;
     g_autoptr(GHashTable)
         seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Count count = { 0 };
+    g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(double));
+    Count count = { .times_us = times };
 
     if (lines == NULL) {
         printf("skipped: no mail and no numbers to compare with\n");
@@ -266,10 +294,10 @@ main(int argc, char **argv)
         count.n, count.found, 100.0 * count.found / MAX(count.n, 1),
         count.no_number,
         100.0 * count.found / MAX(count.n - count.no_number, 1));
-    printf("%u messages, %u numbers, %u of them only here; mean %.1f us, "
-           "slowest %.1f ms\n",
-        count.n_messages, count.n_phones, count.n_extra,
-        (double)count.total_us / MAX(count.n_messages, 1),
-        (double)count.slowest_us / 1e3);
+    g_array_sort(times, compare_times);
+    printf("%u messages, %u numbers, %u of them only here; median %.1f us, "
+           "99 %% %.1f us, slowest %.1f ms\n",
+        count.n_messages, count.n_phones, count.n_extra, time_at(&count, 0.5),
+        time_at(&count, 0.99), time_at(&count, 1) / 1e3);
     return 0;
 }

@@ -42,7 +42,7 @@ test_headers(void)
     g_assert_null(wn_message_header_named(message, "TO", 2));
     g_assert_null(wn_message_header_named(message, "T", 0));
     g_assert_null(wn_message_header(message, 4));
-    g_assert_cmpuint(wn_message_problems(message), ==, 0);
+    g_assert_cmpuint(wn_message_problems(message), ==, WN_MESSAGE_TWICE_HEADER);
 }
 
 static const struct {
@@ -219,12 +219,13 @@ test_long_text_is_cut(void)
         g_string_append_printf(text, "%s\r\n\r\n", types[i]);
         append_many(text, "\xc3\xa4", WN_MESSAGE_TEXT_MAX + 100000);
         message = wn_message_new(wn_span(text->str, text->len));
-        g_assert_cmpuint(wn_message_problems(message), ==, 0);
+        g_assert_cmpuint(wn_message_problems(message) & WN_MESSAGE_TRUNCATED,
+            ==, 0);
         shown = wn_message_text(message, WN_FORM_SHOWN);
         g_assert_cmpuint(shown.len, <=, WN_MESSAGE_TEXT_MAX + 1);
         g_assert_true(g_utf8_validate(shown.ptr, (gssize)shown.len, NULL));
-        g_assert_cmpuint(wn_message_problems(message), ==,
-            WN_MESSAGE_TRUNCATED);
+        g_assert_cmpuint(wn_message_problems(message) & WN_MESSAGE_TRUNCATED,
+            !=, 0);
         shown = wn_message_text(message, WN_FORM_FOLDED);
         g_assert_true(g_utf8_validate(shown.ptr, (gssize)shown.len, NULL));
     }
@@ -245,7 +246,8 @@ test_many_texts_are_cut(void)
     message = wn_message_new(wn_span(text->str, text->len));
     g_assert_cmpuint(wn_message_text(message, WN_FORM_SHOWN).len, <=,
         WN_MESSAGE_TEXT_MAX + 1);
-    g_assert_cmpuint(wn_message_problems(message), ==, WN_MESSAGE_TRUNCATED);
+    g_assert_cmpuint(wn_message_problems(message) & WN_MESSAGE_TRUNCATED, !=,
+        0);
     g_assert_cmpuint(wn_message_part_text(message, 6).len, >, 1000000);
 }
 

@@ -139,7 +139,9 @@ test_case(gconstpointer data)
     for (guint n = 0; n < tree.parts->len; n++)
         describe(text, &part_at(&tree, n)->part);
     g_assert_cmpstr(text->str, ==, cases[i].tree);
-    g_assert_cmpuint(tree.problems, ==, 0);
+    g_assert_cmpuint(tree.problems
+                         & (WN_MESSAGE_TOO_DEEP | WN_MESSAGE_TOO_MANY),
+        ==, 0);
     wn_mime_tree_clear(&tree);
 }
 
@@ -182,7 +184,9 @@ parse_attack(void *data)
 
     parse(&tree, wn_span(attack->message->str, attack->message->len), arena);
     g_assert_cmpuint(tree.parts->len, ==, attack->n_parts);
-    g_assert_cmpuint(tree.problems, ==, attack->problems);
+    g_assert_cmpuint(tree.problems
+                         & (WN_MESSAGE_TOO_DEEP | WN_MESSAGE_TOO_MANY),
+        ==, attack->problems);
     for (guint i = 0; i < tree.parts->len; i++)
         g_assert_cmpuint(part_at(&tree, i)->part.raw.len, <=,
             attack->message->len);

@@ -13,7 +13,25 @@ static const struct {
         "a\x01\x7f"
         "b",
         "ab" },
-    { "case", "ÄÖÜ ПРИВЕТ", "äöü привет" },
+    { "case", "ÄÖÜ ШИФЁ шифё", "äöü шифë шифë" },
+    { "one skeleton", "аррӏе ΡΑΥΡΑL Ꮩꓲꓮꓖꓣꓮ", "apple paypal viagra" },
+    { "Greek capitals", "ΝΥ νυ", "ny vu" },
+    { "skeleton under a mark", "сафе\u0301 cafe\u0301", "caфé café" },
+    { "small letters", "ɑ ı ɡ ᴠ ꜱ", "a i g v s" },
+    { "ASCII stays apart", "1lI|O0rnm", "1li|o0rnm" },
+    { "digits", "١٢٣ ४५ ７", "123 45 7" },
+    { "letters apart", "V i a g r a", "v i a g r a" },
+    { "runs of marks", "a!!! ?! -- $$$ ...… __", "a! ?! - $ . _" },
+    { "quotation marks", "“a” ‘b’ `c´", "\"a\" 'b' 'c'" },
+    { "dashes", "a–b—c‐d−e––f", "a-b-c-d-e-f" },
+    { "dots", "a…b。c•d·e", "a.b.c*d*e" },
+    { "accents stay", "Víagrá ñ ø", "víagrá ñ ø" },
+    { "two ways of one letter", "ệ e\u0302\u0323 e\u0323\u0302 ẹ\u0302",
+        "ệ ệ ệ ệ" },
+    { "Devanagari", "हिन्दी", "हिन्दी" },
+    { "Thai", "ภาษาไทยกำ", "ภาษาไทยกํา" },
+    { "half-width kana", "ｶﾞｷﾞ", "ガギ" },
+    { "compatibility jamo", "ㅋㅋ", "ᄏᄏ" },
     { "sharp s", "STRASSE straße", "strasse strasse" },
     { "width", "Ｖｉａｇｒａ １２３", "viagra 123" },
     { "mathematical", "𝐕𝐢𝐚𝐠𝐫𝐚 ℌ", "viagra h" },
@@ -103,8 +121,56 @@ test_marks_are_bounded(void)
     g_string_append(text, "Y");
     g_assert_true(
         wn_text_fold_append(out, wn_span(text->str, text->len), SIZE_MAX));
-    g_assert_cmpint(g_utf8_strlen(out->str, -1), ==, 1 + 30 + 1);
+    g_assert_cmpint(g_utf8_strlen(out->str, -1), ==, 1 + 8 + 1);
     g_assert_true(g_str_has_suffix(out->str, "y"));
+}
+
+static void
+assert_stable(const GString *text)
+{
+    g_autoptr(GString) once = wn_text_fold(wn_span(text->str, text->len));
+    g_autoptr(GString) twice = wn_text_fold(wn_span(once->str, once->len));
+
+    g_assert_true(g_utf8_validate(once->str, (gssize)once->len, NULL));
+    g_assert_cmpstr(once->str, ==, twice->str);
+}
+
+static void
+test_all_characters_are_stable(void)
+{
+    for (gunichar c = 1; c < 0x110000; c++) {
+        g_autoptr(GString) text = g_string_new("x");
+
+        if (!g_unichar_validate(c) || (c >= 0x20100 && c < 0xe0000))
+            continue;
+        g_string_append_unichar(text, c);
+        g_string_append(text, "y");
+        g_string_append_unichar(text, c);
+        g_string_append(text, "\u0301");
+        assert_stable(text);
+    }
+}
+
+/* Any characters next to each other, from few blocks at a time. */
+static void
+test_all_neighbours_are_stable(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+
+    for (int i = 0; i < 3000; i++) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        gunichar block = (gunichar)g_rand_int_range(rand, 0, 0x1e0) << 8;
+
+        for (int j = 0; j < 300; j++) {
+            int kind = g_rand_int_range(rand, 0, 6);
+            gunichar c = kind < 3 ? block : kind == 3 ? 0x300 : 0;
+
+            c += (gunichar)g_rand_int_range(rand, 1, kind == 3 ? 0x70 : 0x100);
+            if (g_unichar_validate(c))
+                g_string_append_unichar(text, c);
+        }
+        assert_stable(text);
+    }
 }
 
 static void
@@ -151,6 +217,10 @@ main(int argc, char **argv)
         test_marks_are_bounded);
     g_test_add_func("/message/text_fold/max", test_max);
     g_test_add_func("/message/text_fold/is-stable", test_is_stable);
+    g_test_add_func("/message/text_fold/all-characters-are-stable",
+        test_all_characters_are_stable);
+    g_test_add_func("/message/text_fold/all-neighbours-are-stable",
+        test_all_neighbours_are_stable);
     g_test_add_func("/message/text_fold/is-linear", test_is_linear);
     return g_test_run();
 }

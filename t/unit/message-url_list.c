@@ -50,7 +50,7 @@ static const struct {
     { "import", "<style>@import \"http://a.example/\";</style>", "a.example" },
     { "import of url", "<style>@import url(http://a.example/);</style>",
         "a.example" },
-    { "script", "<script>x='<a href=http://a.example>'</script>", "" },
+    { "script", "<script>x='<a href=http://a.example>'</script>", "a.example" },
     { "src of a script", "<script src=//a.example/x></script>", "a.example" },
     { "comment", "<!-- <a href=http://a.example> -->", "" },
     { "conditional comment",
@@ -298,7 +298,9 @@ test_linear(void)
         "<a href=\"", "<", "<!--", "<style>", "<style>url(", "</", "&#", "&",
         "<a b=", "http://a.example/?u=", "http://a.example/?u=http%3a%2f%2f",
         "http://a.example/%25%32%35 ", "@import ", "<style>@import url(",
-        "<img srcset=\"a, ", "example.com/a&u=", "mailto:?body=" };
+        "<img srcset=\"a, ", "example.com/a&u=", "mailto:?body=", "u@a.com ",
+        "@", "a@", "<a href=data:text/html,<a%20href=", "<script>//",
+        "http://a.example/?u=aHR0cDov" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(pieces); i++) {
         double once = cost(pieces[i], 200 * 1024);

@@ -4,6 +4,7 @@
 #define NO WN_MESSAGE_URL_NO_SCHEME
 #define IP WN_MESSAGE_URL_IP_HOST
 #define HID WN_MESSAGE_URL_DISGUISED
+#define MAIL WN_MESSAGE_URL_ADDRESS
 #define LABEL_63 \
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -171,12 +172,13 @@ static const struct {
     { "", NULL, NULL, NULL, NULL, 0, 0 },
     { "#top", NULL, NULL, NULL, NULL, 0, 0 },
     /* Mail */
-    { "mailto:u@example.com", "example.com", "example.com", "", "", 0, 0 },
+    { "mailto:u@example.com", "example.com", "example.com", "", "", 0, MAIL },
     { "MAILTO:u@EXAMPLE.com?subject=x", "example.com", "example.com", "",
-        "subject=x", 0, 0 },
+        "subject=x", 0, MAIL },
     { "mailto:u@example.com,v@example.org", "example.com", "example.com", "",
-        "", 0, 0 },
-    { "mailto:u%40example.com", "example.com", "example.com", "", "", 0, HID },
+        "", 0, MAIL },
+    { "mailto:u%40example.com", "example.com", "example.com", "", "", 0,
+        MAIL | HID },
     { "mailto:?body=x", NULL, NULL, NULL, NULL, 0, 0 },
 };
 

@@ -67,7 +67,7 @@ static const struct {
     { "upper", "EXAMPLE.COM", "EXAMPLE.COM" },
     { "dots", "doing...it", "" },
     { "call", "obj.call(x)", "" },
-    { "file in a folder", "lib/module.so", "" },
+    { "behind a slash", "web/example.com", "example.com" },
     { "file", "my_module.py", "" },
     { "hyphens", "--example.com--", "example.com" },
     { "underscore", "_example.com_", "example.com" },
@@ -208,7 +208,7 @@ test_linear(void)
     static const char *const pieces[] = { "http://", "http://%/", "a.", "www.",
         "a@b.", "[.]", "(", "mailto:", "http://a.com/(", "]", "a.com ",
         "http://http:/", "é.", "\xc2\xad", "mailto:.", ":/", "(dot)", ")a.com",
-        "http://中", "a.com/" };
+        "http://中", "a.com/", "<http://a.com/\n", "[1].a.com " };
 
     for (size_t i = 0; i < G_N_ELEMENTS(pieces); i++) {
         double once = cost(pieces[i], 200 * 1024);
