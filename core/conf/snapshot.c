@@ -15,6 +15,7 @@
 
 struct WnSnapshot {
     unsigned n_refs;
+    WnBlobShelf *blobs;
     WnSpan file; /* mapped */
     const WnSnapHeader *header;
     const WnSnapBucket *buckets;
@@ -251,11 +252,13 @@ snapshot_free(WnSnapshot *self)
 {
     if (self->file.len > 0)
         munmap((void *)(uintptr_t)self->file.ptr, self->file.len);
+    wn_blob_shelf_free(self->blobs);
     g_free(self);
 }
 
-WnSnapshot *
-wn_snapshot_open_fd(int fd, const char *shown, GError **error)
+/* snapshots is the folder of the generations, NULL: there are no blobs. */
+static WnSnapshot *
+open_beside(int fd, const char *shown, const char *snapshots, GError **error)
 {
     WnSnapshot *self = g_new0(WnSnapshot, 1);
     const char *fault;
@@ -265,8 +268,10 @@ wn_snapshot_open_fd(int fd, const char *shown, GError **error)
         self->header = (const void *)self->file.ptr;
         fault = snapshot_fault(self);
     }
-    if (fault == NULL)
+    if (fault == NULL) {
+        self->blobs = wn_blob_shelf_new(snapshots, self->header->generation);
         return self;
+    }
     g_set_error(error, WN_CONF_ERROR, WN_CONF_ERROR_DAMAGED,
         "%s cannot be used: %s", shown, fault);
     snapshot_free(self);
@@ -274,16 +279,24 @@ wn_snapshot_open_fd(int fd, const char *shown, GError **error)
 }
 
 WnSnapshot *
+wn_snapshot_open_fd(int fd, const char *shown, GError **error)
+{
+    return open_beside(fd, shown, NULL, error);
+}
+
+WnSnapshot *
 wn_snapshot_open(const char *settings_path, GError **error)
 {
     wn_autofd fd = open(settings_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_autofree char *folder = g_path_get_dirname(settings_path);
+    g_autofree char *snapshots = g_path_get_dirname(folder);
 
     if (fd < 0) {
         g_set_error(error, WN_CONF_ERROR, WN_CONF_ERROR_UNREADABLE,
             "%s cannot be opened: %s", settings_path, g_strerror(errno));
         return NULL;
     }
-    return wn_snapshot_open_fd(fd, settings_path, error);
+    return open_beside(fd, settings_path, snapshots, error);
 }
 
 WnSnapshot *
@@ -310,6 +323,30 @@ wn_snapshot_open_generation(const char *state, uint64_t generation,
     return wn_snapshot_open(path, error);
 }
 
+static uint64_t
+linked_generation(const char *state, const char *link)
+{
+    g_autofree char *path = g_build_filename(state, "snapshots", link, NULL);
+    g_autofree char *name = g_file_read_link(path, NULL);
+    uint64_t generation;
+
+    return wn_span_to_u64(wn_span_str(name), &generation) ? generation : 0;
+}
+
+uint64_t
+wn_snapshot_current_generation(const char *state)
+{
+    return linked_generation(state, "current");
+}
+
+uint64_t
+wn_snapshot_pinned_generation(const char *state)
+{
+    uint64_t pinned = linked_generation(state, WN_SNAPSHOT_PIN);
+
+    return pinned == wn_snapshot_current_generation(state) ? pinned : 0;
+}
+
 WnSnapshot *
 wn_snapshot_ref(WnSnapshot *self)
 {
@@ -327,6 +364,12 @@ wn_snapshot_unref(WnSnapshot *self)
 /*
  * Look-ups
  */
+
+WnBlobShelf *
+wn_snapshot_blobs(WnSnapshot *self)
+{
+    return self->blobs;
+}
 
 uint64_t
 wn_snapshot_generation(const WnSnapshot *self)

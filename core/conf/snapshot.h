@@ -15,6 +15,7 @@
  */
 
 #include "core/base/span.h"
+#include "core/conf/blob_shelf.h"
 #include "core/conf/domain_file.h"
 
 typedef struct WnSnapshot WnSnapshot;
@@ -32,6 +33,21 @@ WnSnapshot *wn_snapshot_open_current(const char *state, GError **error);
 /* Opens state/snapshots/GENERATION. */
 WnSnapshot *wn_snapshot_open_generation(const char *state, uint64_t generation,
     GError **error);
+
+/* The compiled data sets of this generation; closed with the snapshot. */
+WnBlobShelf *wn_snapshot_blobs(WnSnapshot *self);
+
+/* The generation that state/snapshots/current leads to; 0: none. */
+uint64_t wn_snapshot_current_generation(const char *state);
+
+/*
+ * A generation that was chosen by "winnowctl snapshot rollback" is pinned: the
+ * link state/snapshots/pinned leads to it, as current does, and nothing is
+ * published until "winnowctl sync" takes the link away.  A pin to another
+ * generation than the current one means nothing.  0: none is pinned.
+ */
+#define WN_SNAPSHOT_PIN "pinned"
+uint64_t wn_snapshot_pinned_generation(const char *state);
 
 uint64_t wn_snapshot_generation(const WnSnapshot *self);
 int64_t wn_snapshot_built(const WnSnapshot *self); /* Unix time */

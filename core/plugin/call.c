@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/conf/snapshot.h"
 #include "core/plugin/operation.h"
 
 #include <string.h>
@@ -69,10 +70,20 @@ finding_clear(void *data)
     g_free((void *)(uintptr_t)finding->evidence.ptr);
 }
 
+static void
+note_clear(void *data)
+{
+    WnEdit *note = data;
+
+    g_free((void *)(uintptr_t)note->name.ptr);
+    g_free((void *)(uintptr_t)note->value.ptr);
+}
+
 void
 wn_hook_result_clear(WnHookResult *self)
 {
     g_clear_pointer(&self->findings, g_array_unref);
+    g_clear_pointer(&self->notes, g_array_unref);
     g_clear_pointer(&self->reason, g_free);
 }
 
@@ -123,9 +134,92 @@ wn_hook_call_report(WnHookCall *self, const WnFinding *finding)
     return WN_OK;
 }
 
+int32_t
+wn_hook_call_add_header(WnHookCall *self, const char *name, const char *value)
+{
+    WnEdit note = { .kind = WN_EDIT_ADD };
+
+    if (self->hook != WN_HOOK_MESSAGE)
+        return WN_E_STATE;
+    if (wn_edit_check_note(name, value) != WN_OK)
+        return WN_E_INVALID;
+    if (self->result.notes == NULL) {
+        self->result.notes = g_array_new(FALSE, FALSE, sizeof(WnEdit));
+        g_array_set_clear_func(self->result.notes, note_clear);
+    }
+    if (self->result.notes->len >= WN_NOTES_MAX)
+        return WN_E_LIMIT;
+    note.name = wn_span_str(g_strdup(name));
+    note.value = wn_span_str(g_strdup(value));
+    g_array_append_val(self->result.notes, note);
+    return WN_OK;
+}
+
 /*
  * The call
  */
+
+/* What the plugin wants to do when it is over. */
+typedef struct WnCallEnd {
+    struct WnCallEnd *next;
+    WnEndFn fn;
+    void *user;
+} WnCallEnd;
+
+int32_t
+wn_hook_call_at_end(WnHookCall *self, WnEndFn fn, void *user)
+{
+    WnCallEnd *end;
+
+    if (fn == NULL)
+        return WN_E_INVALID;
+    if (self->n_ends >= WN_ENDS_MAX)
+        return WN_E_LIMIT;
+    end = wn_arena_alloc(self->arena, sizeof *end);
+    *end = (WnCallEnd){ .next = self->ends, .fn = fn, .user = user };
+    self->ends = end;
+    self->n_ends++;
+    return WN_OK;
+}
+
+int64_t
+wn_hook_call_enter(const WnHookCall *self)
+{
+    const WnTxnFacts *txn = self->facts.txn;
+
+    return wn_instance_enter(self->instance, wn_hook_name(self->hook),
+        wn_hook_call_id(self), txn != NULL ? txn->content : 0);
+}
+
+const char *
+wn_hook_call_skipped(const WnHookCall *self)
+{
+    const WnSkips *skips = self->instance->env->skips;
+    const WnTxnFacts *txn = self->facts.txn;
+
+    if (skips == NULL)
+        return NULL;
+    return wn_skips_why(skips, self->instance->name, wn_hook_call_id(self),
+        txn != NULL ? txn->content : 0);
+}
+
+static void
+run_ends(WnHookCall *self)
+{
+    const char *name = wn_hook_name(self->hook);
+    int64_t entered_us;
+
+    if (self->ends == NULL)
+        return;
+    entered_us = wn_hook_call_enter(self);
+    while (self->ends != NULL) {
+        WnCallEnd *end = self->ends;
+
+        self->ends = end->next;
+        end->fn(end->user);
+    }
+    wn_instance_leave(self->instance, name, entered_us);
+}
 
 const WnId *
 wn_hook_call_id(const WnHookCall *self)
@@ -156,9 +250,12 @@ finish(WnHookCall *self)
 
     wn_timer_clear(&self->deadline);
     wn_operations_cancel(self);
+    run_ends(self);
     result->usec = (uint32_t)CLAMP(usec, 0, G_MAXUINT32);
-    if (result->verdict != WN_MATCH)
+    if (result->verdict == WN_PASS || result->verdict == WN_FAIL)
         g_clear_pointer(&result->findings, g_array_unref);
+    if (result->verdict == WN_FAIL)
+        g_clear_pointer(&result->notes, g_array_unref);
 }
 
 /* False: the call goes on waiting. */
@@ -174,10 +271,11 @@ settle(WnHookCall *self, WnVerdict verdict)
         fail_by_fault(self, "waits for nothing");
         break;
     case WN_MATCH:
+    case WN_DEFER:
         if (self->result.findings == NULL)
             fail_by_fault(self, "matched without a finding");
         else
-            self->result.verdict = WN_MATCH;
+            self->result.verdict = verdict;
         break;
     case WN_PASS:
     case WN_TRUST:
@@ -224,6 +322,8 @@ wn_hook_call_new(WnPolicy *policy, WnHook hook, const WnCallFacts *facts)
     self->policy = wn_policy_ref(policy);
     self->hook = hook;
     self->facts = *facts;
+    if (facts->snapshot != NULL)
+        wn_snapshot_ref(facts->snapshot);
     self->arena = wn_arena_new(0);
     return self;
 }
@@ -235,8 +335,10 @@ wn_hook_call_free(WnHookCall *self)
         return;
     wn_timer_clear(&self->deadline);
     wn_operations_cancel(self);
+    run_ends(self);
     wn_hook_result_clear(&self->result);
     wn_arena_free(self->arena);
+    wn_snapshot_unref(self->facts.snapshot);
     wn_policy_unref(self->policy);
     g_free(self);
 }
@@ -246,13 +348,19 @@ wn_hook_call_start(WnHookCall *self, WnHookDoneFn done, void *user)
 {
     WnHookFn hook = wn_hook_function(self->instance, self->hook);
     const char *name = wn_hook_name(self->hook);
+    const char *skipped = wn_hook_call_skipped(self);
     int64_t entered_us;
     WnVerdict verdict;
 
     self->done = done;
     self->user = user;
     self->started_us = wn_clock_mono_us();
-    entered_us = wn_instance_enter(self->instance, name, wn_hook_call_id(self));
+    if (skipped != NULL) {
+        fail(self, skipped);
+        finish(self);
+        return true;
+    }
+    entered_us = wn_hook_call_enter(self);
     verdict = hook(self->instance->self, (WnCall *)self);
     wn_instance_leave(self->instance, name, entered_us);
     if (settle(self, verdict))
@@ -268,9 +376,11 @@ wn_hook_call_end(WnHookCall *self)
 {
     const WnFilter *filter = &self->instance->module->filter;
     const char *name = wn_hook_name(self->hook);
-    int64_t entered_us = wn_instance_enter(self->instance, name,
-        wn_hook_call_id(self));
+    int64_t entered_us;
 
+    if (wn_hook_call_skipped(self) != NULL)
+        return;
+    entered_us = wn_hook_call_enter(self);
     if (self->hook == WN_HOOK_TRANSACTION_END)
         filter->transaction_end(self->instance->self, (WnCall *)self);
     else
@@ -287,7 +397,7 @@ wn_hook_call_apply(WnHookCall *self, WnEditSet *edits, const WnDecision *why)
     int64_t entered_us;
 
     self->edits = edits;
-    entered_us = wn_instance_enter(instance, name, wn_hook_call_id(self));
+    entered_us = wn_hook_call_enter(self);
     disposition = instance->module->action.apply(instance->self, (WnCall *)self,
         why);
     wn_instance_leave(instance, name, entered_us);

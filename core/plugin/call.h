@@ -29,6 +29,8 @@
 #define WN_RULE_MAX 64
 #define WN_FINDINGS_MAX 100
 #define WN_OPERATIONS_MAX 256
+#define WN_ENDS_MAX 64
+#define WN_NOTES_MAX 32
 #define WN_PREFETCHES_MAX 64
 
 typedef enum {
@@ -54,6 +56,7 @@ WnHookFn wn_hook_function(const WnInstance *instance, WnHook hook);
 typedef struct WnHookResult {
     WnVerdict verdict;
     GArray *findings;     /* WnLedgerFinding, with MATCH; NULL: none */
+    GArray *notes;        /* WnEdit: fields to add; NULL: none */
     char *reason;         /* with FAIL */
     uint32_t usec;        /* from start to verdict */
     bool looked_at_scope; /* it may be another one for other recipients */
@@ -75,6 +78,8 @@ struct WnHookCall {
     struct WnOperation *operations; /* outstanding */
     uint32_t n_operations;
     uint32_t n_prefetches;
+    struct WnCallEnd *ends; /* last first */
+    uint32_t n_ends;
     WnTimer deadline;
     int64_t started_us;
     void *spare_slot; /* for a life that has none here */
@@ -110,8 +115,19 @@ WnDisposition wn_hook_call_apply(WnHookCall *self, WnEditSet *edits,
 /* call->report: WN_OK or an SDK error. */
 int32_t wn_hook_call_report(WnHookCall *self, const WnFinding *finding);
 
+/* call->at_end and call->add_header. */
+int32_t wn_hook_call_at_end(WnHookCall *self, WnEndFn fn, void *user);
+int32_t wn_hook_call_add_header(WnHookCall *self, const char *name,
+    const char *value);
+
 /* The transaction's id, or NULL. */
 const WnId *wn_hook_call_id(const WnHookCall *self);
+
+/* wn_instance_enter() for it. */
+int64_t wn_hook_call_enter(const WnHookCall *self);
+
+/* Why its plugin is not to be run (skips.h); NULL: it is. */
+const char *wn_hook_call_skipped(const WnHookCall *self);
 
 /* An operation's callback has returned that; the operation is gone. */
 void wn_hook_call_answer(WnHookCall *self, WnVerdict verdict);

@@ -146,7 +146,11 @@ wn_chain_host_new(WnLoop *loop, const WnConfig *config, WnLoader *loader,
 {
     WnChainHost *self = g_new0(WnChainHost, 1);
 
-    self->env = (WnPluginEnv){ .loop = loop, .resolver = resolver };
+    self->env = (WnPluginEnv){ .loop = loop,
+        .resolver = resolver,
+        .hostname = config->hostname };
+    self->own_shared = wn_shared_table_new(-1);
+    self->env.shared = self->own_shared;
     self->config = config;
     self->instances = g_ptr_array_new_with_free_func(instance_free);
     self->filters = g_ptr_array_new_with_free_func(filter_free);
@@ -170,6 +174,8 @@ wn_chain_host_free(WnChainHost *self)
     g_hash_table_unref(self->by_name);
     g_ptr_array_unref(self->filters);
     g_ptr_array_unref(self->instances);
+    wn_snapshot_unref(self->snapshot);
+    wn_shared_table_free(self->own_shared);
     g_free(self);
 }
 
@@ -178,6 +184,32 @@ wn_chain_host_set_trace(WnChainHost *self, WnChainTraceFn fn, void *user)
 {
     self->env.trace = fn;
     self->env.trace_user = user;
+}
+
+void
+wn_chain_host_set_skips(WnChainHost *self, const WnSkips *skips)
+{
+    self->env.skips = skips;
+}
+
+void
+wn_chain_txn_set_content(WnChainTxn *self, uint64_t content)
+{
+    self->facts.content = content;
+}
+
+void
+wn_chain_host_set_shared(WnChainHost *self, WnSharedTable *shared)
+{
+    self->env.shared = shared;
+}
+
+void
+wn_chain_host_set_snapshot(WnChainHost *self, WnSnapshot *snapshot)
+{
+    wn_snapshot_ref(snapshot);
+    wn_snapshot_unref(self->snapshot);
+    self->snapshot = snapshot;
 }
 
 bool
@@ -292,7 +324,8 @@ end_connection_hooks(WnChainConnection *self)
 {
     WnCallFacts facts = { .connection = &self->facts,
         .domain = WN_SPAN_EMPTY,
-        .outcome = WN_E_NOT_FOUND };
+        .outcome = WN_E_NOT_FOUND,
+        .snapshot = self->host->snapshot };
 
     for (unsigned i = 0; i < self->host->instances->len; i++) {
         WnInstance *instance = g_ptr_array_index(self->host->instances, i);
@@ -356,7 +389,8 @@ end_transaction(const WnChainTxn *self, WnPolicy *policy,
     WnCallFacts facts = { .connection = &self->connection->facts,
         .txn = txn,
         .domain = WN_SPAN_EMPTY,
-        .outcome = WN_E_NOT_FOUND };
+        .outcome = WN_E_NOT_FOUND,
+        .snapshot = self->snapshot };
     g_autoptr(WnHookCall) call = NULL;
 
     if (outcome != NULL) {

@@ -39,11 +39,13 @@
  */
 
 #include "core/base/id.h"
+#include "core/base/shared_table.h"
 #include "core/conf/snapshot.h"
 #include "core/dns/resolver.h"
 #include "core/message/message.h"
 #include "core/plugin/ledger.h"
 #include "core/plugin/loader.h"
+#include "core/plugin/skips.h"
 
 typedef struct WnChainHost WnChainHost;
 typedef struct WnChainConnection WnChainConnection;
@@ -61,10 +63,23 @@ void wn_chain_host_free(WnChainHost *self); /* instance_free of all */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnChainHost, wn_chain_host_free)
 
 /* Called before and after each hook and action, for the scoreboard (nullable).
- * filter is NULL when nothing runs. */
+ * filter is NULL when nothing runs.  content stands for the message, 0 before
+ * it is there. */
 typedef void (*WnChainTraceFn)(void *user, const char *filter, const char *hook,
-    const WnId *id);
+    const WnId *id, uint64_t content);
 void wn_chain_host_set_trace(WnChainHost *self, WnChainTraceFn fn, void *user);
+
+/* Filters in it are not run where it says so, and count as failed.  Borrowed,
+ * and may grow. */
+void wn_chain_host_set_skips(WnChainHost *self, const WnSkips *skips);
+
+/* What plugins share with those of other processes, before any hook runs;
+ * without it what they share is this host's own.  Borrowed. */
+void wn_chain_host_set_shared(WnChainHost *self, WnSharedTable *shared);
+
+/* What calls before MAIL see of data sets from now on; later ones see those of
+ * their transaction's snapshot.  Referenced. */
+void wn_chain_host_set_snapshot(WnChainHost *self, WnSnapshot *snapshot);
 
 /* Does any instance have a connect hook with decide = listener, so that the
  * banner must wait for wn_chain_connect()? */
@@ -94,6 +109,9 @@ WnChainTxn *wn_chain_txn_new(WnChainConnection *connection,
 /* Runs transaction_end hooks and ends every run. */
 void wn_chain_txn_free(WnChainTxn *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnChainTxn, wn_chain_txn_free)
+
+/* Its message, before that is run: wn_skips_content(). */
+void wn_chain_txn_set_content(WnChainTxn *self, uint64_t content);
 
 typedef struct WnChainRecipient {
     WnSpan address; /* as given, local@domain */

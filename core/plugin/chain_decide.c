@@ -10,6 +10,8 @@
 #define REJECT_CODE 550
 #define REJECT_ENHANCED "5.7.1"
 #define REJECT_TEXT "Message refused by policy"
+#define DEFER_CODE 450
+#define DEFER_TEXT "Not now, please try again later"
 #define TEMPFAIL_CODE 451
 #define TEMPFAIL_ENHANCED "4.7.1"
 #define TEMPFAIL_TEXT "Message cannot be checked now, please try again later"
@@ -35,6 +37,7 @@ ledger_verdict(WnVerdict verdict)
 {
     switch (verdict) {
     case WN_MATCH:
+    case WN_DEFER:
         return WN_LEDGER_MATCH;
     case WN_TRUST:
         return WN_LEDGER_TRUST;
@@ -351,6 +354,9 @@ decision_for(const WnLedgerEntry *entry)
     return why;
 }
 
+static void action_failed(WnChainRun *run, const WnChainLink *link,
+    WnLedgerEntry *entry, const char *reason);
+
 static void
 run_action(WnChainRun *run, const WnChainLink *link, WnLedgerEntry *entry,
     WnPolicy *policy)
@@ -361,8 +367,13 @@ run_action(WnChainRun *run, const WnChainLink *link, WnLedgerEntry *entry,
         early ? WN_HOOK_APPLY_EARLY : WN_HOOK_APPLY, &facts);
     g_auto(WnEditSet) edits = { 0 };
     WnDecision why = decision_for(entry);
+    const char *skipped = wn_hook_call_skipped(call);
     WnDisposition disposition;
 
+    if (skipped != NULL) {
+        action_failed(run, link, entry, skipped);
+        return;
+    }
     wn_edit_set_init(&edits, run->arena, early);
     disposition = check_disposition(call,
         wn_hook_call_apply(call, &edits, &why));
@@ -411,6 +422,34 @@ apply_action(WnChainRun *run, const WnChainLink *link, WnLedgerEntry *entry)
     wn_policy_unref(policy);
 }
 
+/* An action may mark, delete or forward: that is not for mail that is welcome
+ * a little later. */
+static void
+defer(WnChainRun *run, const WnChainLink *link)
+{
+    WnChainScope *scope = current_scope(run);
+
+    wn_chain_tempfail(run, scope, link->name);
+    scope->decision.code = DEFER_CODE;
+    scope->decision.text = WN_SPAN(DEFER_TEXT);
+    end_scope(run, "deferred", link);
+}
+
+/* Fields that the filter adds; the result may go before the decision does. */
+static void
+take_notes(const WnChainRun *run, const GArray *notes)
+{
+    WnChainScope *scope = current_scope(run);
+
+    for (unsigned i = 0; notes != NULL && i < notes->len; i++) {
+        WnEdit edit = g_array_index(notes, WnEdit, i);
+
+        edit.name = keep(run, edit.name);
+        edit.value = keep(run, edit.value);
+        g_array_append_val(scope->edits, edit);
+    }
+}
+
 void
 wn_chain_conclude(WnChainRun *run, const WnChainLink *link,
     const WnHookResult *result)
@@ -420,13 +459,18 @@ wn_chain_conclude(WnChainRun *run, const WnChainLink *link,
 
     if (run->evaluation.fresh)
         count(link, verdict, run->evaluation.usec);
+    if (verdict != WN_LEDGER_FAIL)
+        take_notes(run, result->notes);
     switch (verdict) {
     case WN_LEDGER_MATCH:
         copy_findings(run, entry, result->findings);
-        if (link->action.len > 0)
+        if (link->action.len > 0 && result->verdict == WN_DEFER)
+            defer(run, link);
+        else if (link->action.len > 0)
             apply_action(run, link, entry);
         break;
     case WN_LEDGER_TRUST:
+        copy_findings(run, entry, result->findings);
         end_scope(run, "trusted", link);
         break;
     case WN_LEDGER_FAIL:

@@ -126,7 +126,9 @@ wn_chain_cell_start(WnChainCell *cell, WnInstance *instance, WnHook hook,
     WnCallFacts facts = { .connection = &cell->connection->facts,
         .txn = txn != NULL ? &txn->facts : NULL,
         .domain = WN_SPAN_EMPTY,
-        .outcome = WN_E_NOT_FOUND };
+        .outcome = WN_E_NOT_FOUND,
+        .snapshot = txn != NULL ? txn->snapshot
+                                : cell->connection->host->snapshot };
 
     if (cell->state != WN_CELL_EMPTY)
         return;
@@ -348,7 +350,8 @@ is_decisive(WnChainRun *run, const WnHookResult *result)
         evaluation->failure = wn_arena_copy(run->arena,
             wn_span_str(result->reason))
                                   .ptr;
-    return result->verdict == WN_MATCH || result->verdict == WN_TRUST;
+    return result->verdict == WN_MATCH || result->verdict == WN_TRUST
+           || result->verdict == WN_DEFER;
 }
 
 /* A filter that could not tell in one hook may still find something in the
@@ -371,6 +374,8 @@ wn_chain_evaluate(WnChainRun *run, WnHookResult *out_result)
             *out_result = *result;
             return true;
         }
+        if (state == STAGE_DONE)
+            out_result->notes = result->notes;
         next_stage(run, result);
     }
     if (evaluation->failure != NULL) {

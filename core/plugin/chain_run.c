@@ -18,6 +18,8 @@ wn_chain_facts(const WnChainRun *run, const WnChainScope *scope)
         .domain = scope->domain,
         .outcome = WN_E_NOT_FOUND,
         .view = run->view,
+        .snapshot = run->txn != NULL ? run->txn->snapshot
+                                     : run->connection->host->snapshot,
     };
 }
 

@@ -23,12 +23,14 @@ typedef struct WnChainFilter {
 
 struct WnChainHost {
     WnPluginEnv env;
+    WnSharedTable *own_shared; /* until it is given that of the relay */
     const WnConfig *config;
     GPtrArray *instances; /* WnInstance, owned; its index is its place */
     GPtrArray *filters;   /* WnChainFilter, in conf.d's order */
     GHashTable *by_name;  /* filter's name -> WnChainFilter */
     GHashTable *actions;  /* plugin's name -> WnInstance */
     unsigned n_connections;
+    WnSnapshot *snapshot; /* in use now; NULL: none yet */
 };
 
 /* What a connect, helo or mail hook of one instance said: run once. */

@@ -48,21 +48,45 @@ is_line(WnSpan value)
 }
 
 int32_t
-wn_edit_set_add(WnEditSet *self, WnEditKind kind, const char *name,
-    const char *value)
+wn_edit_check(WnEditKind kind, const char *name, const char *value)
 {
     bool has_name = kind != WN_EDIT_PREFIX_SUBJECT;
     bool has_value = kind != WN_EDIT_REMOVE;
+
+    if ((has_name && (name == NULL || !may_edit(wn_span_str(name))))
+        || (has_value && (value == NULL || !is_line(wn_span_str(value)))))
+        return WN_E_INVALID;
+    return kind == WN_EDIT_PREFIX_SUBJECT && value[0] == '\0' ? WN_E_INVALID
+                                                              : WN_OK;
+}
+
+int32_t
+wn_edit_check_note(const char *name, const char *value)
+{
+    static const char *const senders[] = { "From", "Sender", "Reply-To", "To",
+        "Cc", "Bcc", "Message-ID", "In-Reply-To", "References", "Subject",
+        "Date", "Return-Path", "MIME-Version" };
+
+    if (wn_edit_check(WN_EDIT_ADD, name, value) != WN_OK
+        || wn_span_case_starts(wn_span_str(name), WN_SPAN("Content-")))
+        return WN_E_INVALID;
+    for (size_t i = 0; i < G_N_ELEMENTS(senders); i++)
+        if (g_ascii_strcasecmp(name, senders[i]) == 0)
+            return WN_E_INVALID;
+    return WN_OK;
+}
+
+int32_t
+wn_edit_set_add(WnEditSet *self, WnEditKind kind, const char *name,
+    const char *value)
+{
     WnEdit edit = { .kind = kind,
         .name = wn_span_str(name),
         .value = wn_span_str(value) };
 
     if (self->reply_only)
         return WN_E_STATE;
-    if ((has_name && (name == NULL || !may_edit(edit.name)))
-        || (has_value && (value == NULL || !is_line(edit.value))))
-        return WN_E_INVALID;
-    if (kind == WN_EDIT_PREFIX_SUBJECT && edit.value.len == 0)
+    if (wn_edit_check(kind, name, value) != WN_OK)
         return WN_E_INVALID;
     if (self->edits->len >= WN_EDITS_MAX)
         return WN_E_LIMIT;

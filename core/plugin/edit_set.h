@@ -27,6 +27,13 @@ void wn_edit_set_init(WnEditSet *self, WnArena *arena, bool reply_only);
 void wn_edit_set_clear(WnEditSet *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(WnEditSet, wn_edit_set_clear)
 
+/* Whether a plugin may ask for that: WN_OK or WN_E_INVALID. */
+int32_t wn_edit_check(WnEditKind kind, const char *name, const char *value);
+
+/* The same for a field that a filter adds: nothing that a message has once or
+ * that says how to read its body. */
+int32_t wn_edit_check_note(const char *name, const char *value);
+
 /* value: NULL with WN_EDIT_REMOVE; name: NULL with WN_EDIT_PREFIX_SUBJECT. */
 int32_t wn_edit_set_add(WnEditSet *self, WnEditKind kind, const char *name,
     const char *value);

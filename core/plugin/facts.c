@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/plugin/facts.h"
 
+#include "core/base/idna.h"
+
 #include <string.h>
 
 /* Names that a client gives again and again, at HELO, are kept: a plugin may
@@ -99,13 +101,15 @@ lower_copy(WnArena *arena, WnSpan text)
     return wn_span(out, text.len);
 }
 
-static bool
-is_ascii(WnSpan text)
+/* As it is compared: lower case, A-labels. */
+static WnSpan
+domain_copy(WnArena *arena, WnSpan domain)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] >= 0x80)
-            return false;
-    return true;
+    char name[WN_IDNA_MAX + 1];
+
+    if (!wn_span_is_ascii(domain) && wn_domain_to_ascii(domain, name))
+        return wn_arena_copy(arena, wn_span_str(name));
+    return lower_copy(arena, domain);
 }
 
 static WnAddress *
@@ -125,10 +129,10 @@ address_new(WnArena *arena, WnSpan text)
     address->local = wn_sdk_str(
         unquote(arena, wn_span_slice(copy, 0, local_len)));
     address->domain = wn_sdk_str(
-        lower_copy(arena, wn_span_slice(copy, domain_at, text.len)));
+        domain_copy(arena, wn_span_slice(copy, domain_at, text.len)));
     if (text.len == 0)
         address->flags |= WN_ADDR_NULL;
-    if (!is_ascii(text))
+    if (!wn_span_is_ascii(text))
         address->flags |= WN_ADDR_UTF8;
     return address;
 }

@@ -34,6 +34,7 @@ typedef struct WnConnectionFacts {
 typedef struct WnTxnFacts {
     WnLifeStore store; /* its arena holds all facts too */
     WnId id;
+    uint64_t content; /* of the message (skips.h); 0: not here yet */
     WnStr id_text;
     const WnAddress *sender;
     GHashTable *tags;      /* name -> value */
@@ -48,8 +49,9 @@ typedef struct WnCallFacts {
     const WnAddress *const *recipients; /* of the scope */
     uint32_t n_recipients;
     WnSpan domain;
-    int32_t outcome;            /* in transaction_end */
-    struct WnMessageView *view; /* NULL without a message */
+    int32_t outcome;             /* in transaction_end */
+    struct WnMessageView *view;  /* NULL without a message */
+    struct WnSnapshot *snapshot; /* whose data sets it sees; NULL: none */
 } WnCallFacts;
 
 void wn_connection_facts_init(WnConnectionFacts *self, unsigned n_instances);

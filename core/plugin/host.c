@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/plugin/call.h"
+#include "core/plugin/dataset.h"
 
 #include <string.h>
 
@@ -204,18 +205,101 @@ static const WnTimerApi timer_api = {
     .every = timer_every,
 };
 
-/* No data set is published yet: what the SDK calls NULL. */
-static const WnBlob *
-data_blob(WnCall *call, const char *name)
+/* The published blob, if this version of the plugin can read it. */
+static const WnBlobFile *
+find_blob(const WnHookCall *call, const char *name)
 {
-    (void)call;
-    (void)name;
-    return NULL;
+    const WnModule *module = call->instance->module;
+    int n = name != NULL ? wn_dataset_find(module, name) : -1;
+    const char *file = n >= 0 ? wn_policy_blob_name(call->policy, (unsigned)n)
+                              : NULL;
+    const WnBlobFile *blob;
+
+    if (file == NULL || call->facts.snapshot == NULL)
+        return NULL;
+    blob = wn_blob_shelf_get(wn_snapshot_blobs(call->facts.snapshot), file);
+    if (blob == NULL
+        || wn_blob_info(blob)->format
+               != wn_dataset_get(module, (unsigned)n)->format)
+        return NULL;
+    return blob;
+}
+
+static const WnBlob *
+data_blob(WnCall *handle, const char *name)
+{
+    WnHookCall *call = wn_hook_call_of(handle);
+    const WnBlobFile *file = find_blob(call, name);
+    const WnBlobInfo *info;
+    WnBlob *blob;
+
+    if (file == NULL)
+        return NULL;
+    info = wn_blob_info(file);
+    blob = wn_arena_alloc(call->arena, sizeof *blob);
+    *blob = (WnBlob){ .struct_size = sizeof *blob,
+        .format = info->format,
+        .data = wn_blob_payload(file).ptr,
+        .size = wn_blob_payload(file).len,
+        .generation = info->generation,
+        .built = info->built,
+        .rows = info->rows };
+    return blob;
 }
 
 static const WnDataApi data_api = {
     .struct_size = sizeof(WnDataApi),
     .blob = data_blob,
+};
+
+/*
+ * Shared memory
+ */
+
+static bool
+is_shared_key(const void *key, size_t len)
+{
+    return key != NULL && len > 0 && len <= WN_SHARED_TABLE_KEY_MAX;
+}
+
+/* What an instance counts when it is made would be another process's table. */
+static int32_t
+shared_load(const WnHost *host, const void *key, size_t key_len,
+    uint64_t *value)
+{
+    const WnInstance *instance = instance_of(host);
+
+    *value = 0;
+    if (instance->making)
+        return WN_E_STATE;
+    if (!is_shared_key(key, key_len))
+        return WN_E_INVALID;
+    *value = wn_shared_table_load(instance->env->shared,
+        wn_span_str(instance->name), wn_span(key, key_len));
+    return *value != 0 ? WN_OK : WN_E_NOT_FOUND;
+}
+
+static int32_t
+shared_replace(const WnHost *host, const void *key, size_t key_len,
+    uint64_t expected, uint64_t value, uint32_t ttl_s)
+{
+    const WnInstance *instance = instance_of(host);
+
+    if (instance->making)
+        return WN_E_STATE;
+    if (!is_shared_key(key, key_len) || (value != 0 && ttl_s == 0))
+        return WN_E_INVALID;
+    return wn_shared_table_replace(instance->env->shared,
+               wn_span_str(instance->name), wn_span(key, key_len), expected,
+               value, ttl_s)
+               ? WN_OK
+               : WN_E_STATE;
+}
+
+static const WnSharedApi shared_api = {
+    .struct_size = sizeof(WnSharedApi),
+    .load = shared_load,
+    .replace = shared_replace,
 };
 
 static const void *
@@ -235,6 +319,7 @@ wn_host_init(WnInstance *instance)
         .abi_minor = WN_ABI_MINOR,
         .version = WN_VERSION,
         .instance_name = instance->name,
+        .hostname = instance->env->hostname,
         .log = &log_api,
         .metrics = &metrics_api,
         .settings = wn_settings_api(),
@@ -246,6 +331,7 @@ wn_host_init(WnInstance *instance)
         .io = wn_host_io_api(),
         .data = &data_api,
         .edit = wn_host_edit_api(),
+        .shared = &shared_api,
         .get_interface = get_interface,
     };
 }

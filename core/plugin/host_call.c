@@ -89,6 +89,18 @@ call_slot(WnCall *handle, WnLife life)
     return &call->spare_slot;
 }
 
+static int32_t
+call_at_end(WnCall *handle, WnEndFn fn, void *user)
+{
+    return wn_hook_call_at_end(wn_hook_call_of(handle), fn, user);
+}
+
+static int32_t
+call_add_header(WnCall *handle, const char *name, const char *value)
+{
+    return wn_hook_call_add_header(wn_hook_call_of(handle), name, value);
+}
+
 const WnCallApi *
 wn_host_call_api(void)
 {
@@ -101,6 +113,8 @@ wn_host_call_api(void)
         .alloc = call_alloc,
         .outstanding = call_outstanding,
         .slot = call_slot,
+        .at_end = call_at_end,
+        .add_header = call_add_header,
     };
 
     return &api;

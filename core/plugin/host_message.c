@@ -4,25 +4,37 @@
  * The headers hook sees header fields only; other hooks without a message see
  * nothing. */
 
+#include "core/message/text_fold.h"
 #include "core/plugin/call.h"
 #include "core/plugin/host.h"
 #include "core/plugin/message_view.h"
 
+G_STATIC_ASSERT(WN_TEXT_FORMS == WN_TEXT_FORMS_VERSION);
+G_STATIC_ASSERT((int)WN_MSG_TWICE_FROM == (int)WN_MESSAGE_TWICE_FROM);
+G_STATIC_ASSERT((int)WN_MSG_NUL == (int)WN_MESSAGE_NUL);
+G_STATIC_ASSERT((int)WN_MSG_BAD_CHARSET == (int)WN_MESSAGE_BAD_CHARSET);
+
 static const WnStr nothing = { "", 0 };
 
-/* The view, if the call's hook may see what follows the header too. */
+/* The view, if the call's hook may see what follows the header too.  A filter's
+ * rcpt hook can run when the message is already there, and must not tell. */
 static WnMessageView *
 whole_view(WnCall *handle)
 {
     const WnHookCall *call = wn_hook_call_of(handle);
 
-    return call->hook != WN_HOOK_HEADERS ? call->facts.view : NULL;
+    return call->hook == WN_HOOK_MESSAGE || call->hook == WN_HOOK_APPLY
+               ? call->facts.view
+               : NULL;
 }
 
 static WnMessageView *
 header_view(WnCall *handle)
 {
-    return wn_hook_call_of(handle)->facts.view;
+    const WnHookCall *call = wn_hook_call_of(handle);
+
+    return call->hook == WN_HOOK_HEADERS ? call->facts.view
+                                         : whole_view(handle);
 }
 
 static WnMessage *
@@ -144,21 +156,38 @@ message_url(WnCall *handle, uint32_t n)
     return view != NULL ? wn_message_view_url(view, n) : NULL;
 }
 
-/* Phone numbers need the country that an instance assumes, which no filter has
- * an option for: none is found. */
+/* The country whose numbers need no code: the option "country" of the call's
+ * settings, empty without one. */
+static const char *
+country_of(WnCall *handle)
+{
+    const WnHookCall *call = wn_hook_call_of(handle);
+    const WnPluginInfo *info = call->instance->module->info;
+    const WnOptionSpec *spec;
+    unsigned n;
+
+    spec = wn_plugin_info_option(info, "country", &n);
+    if (spec == NULL || spec->kind != WN_OPTION_STRING)
+        return "";
+    return wn_settings_api()->string(call->policy->settings, n).ptr;
+}
+
 static uint32_t
 message_n_phones(WnCall *handle)
 {
-    (void)handle;
-    return 0;
+    WnMessage *message = whole_message(handle);
+
+    return message != NULL ? wn_message_n_phones(message, country_of(handle))
+                           : 0;
 }
 
 static const WnPhone *
 message_phone(WnCall *handle, uint32_t n)
 {
-    (void)handle;
-    (void)n;
-    return NULL;
+    WnMessageView *view = whole_view(handle);
+
+    return view != NULL ? wn_message_view_phone(view, country_of(handle), n)
+                        : NULL;
 }
 
 const WnMessageApi *

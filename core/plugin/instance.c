@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/plugin/dataset.h"
 #include "core/plugin/host.h"
 
 #include <string.h>
@@ -33,10 +34,11 @@ tick_free(void *data)
  */
 
 int64_t
-wn_instance_enter(const WnInstance *self, const char *hook, const WnId *id)
+wn_instance_enter(const WnInstance *self, const char *hook, const WnId *id,
+    uint64_t content)
 {
     if (self->env->trace != NULL)
-        self->env->trace(self->env->trace_user, self->name, hook, id);
+        self->env->trace(self->env->trace_user, self->name, hook, id, content);
     return wn_clock_mono_us();
 }
 
@@ -47,7 +49,7 @@ wn_instance_leave(const WnInstance *self, const char *hook, int64_t entered_us)
     WnEvent event;
 
     if (self->env->trace != NULL)
-        self->env->trace(self->env->trace_user, NULL, NULL, NULL);
+        self->env->trace(self->env->trace_user, NULL, NULL, NULL, 0);
     if (took_us < SLOW_HOOK_US)
         return;
     wn_event_begin(&event, WN_LEVEL_WARNING, "plugin_slow");
@@ -110,6 +112,7 @@ wn_policy_unref(WnPolicy *self)
     if (self->policy != NULL && plugin->policy_free != NULL)
         plugin->policy_free(instance->self, self->policy);
     wn_settings_free(self->settings);
+    g_strfreev(self->blobs);
     g_free(self->error);
     g_free(self);
 }
@@ -118,6 +121,27 @@ static void
 policy_unref(void *data)
 {
     wn_policy_unref(data);
+}
+
+const char *
+wn_policy_blob_name(WnPolicy *self, unsigned n)
+{
+    const WnModule *module = self->instance->module;
+    unsigned n_sets = wn_dataset_count(module);
+
+    if (self->settings == NULL)
+        return NULL;
+    if (self->blobs == NULL) {
+        self->blobs = g_new0(char *, n_sets + 1);
+        for (unsigned i = 0; i < n_sets; i++) {
+            g_auto(GStrv) paths = wn_dataset_paths(module, i, self->settings);
+
+            self->blobs[i] = wn_dataset_blob_name(module, i,
+                (const char *const *)paths);
+        }
+    }
+    g_assert(n < n_sets);
+    return self->blobs[n];
 }
 
 static void
@@ -131,7 +155,7 @@ policy_make(WnPolicy *self)
 
     if (plugin->policy_new == NULL)
         return;
-    entered_us = wn_instance_enter(instance, "policy_new", NULL);
+    entered_us = wn_instance_enter(instance, "policy_new", NULL, 0);
     result = plugin->policy_new(instance->self, self->settings, &self->policy,
         &err);
     wn_instance_leave(instance, "policy_new", entered_us);
@@ -297,7 +321,7 @@ call_instance_new(WnInstance *self, GError **error)
     int32_t result;
 
     self->making = true;
-    entered_us = wn_instance_enter(self, "instance_new", NULL);
+    entered_us = wn_instance_enter(self, "instance_new", NULL, 0);
     result = self->module->plugin.instance_new(&self->sdk, self->own->settings,
         &self->self, &err);
     wn_instance_leave(self, "instance_new", entered_us);
@@ -370,7 +394,7 @@ static void
 on_tick(void *user)
 {
     Tick *tick = user;
-    int64_t entered_us = wn_instance_enter(tick->instance, "every", NULL);
+    int64_t entered_us = wn_instance_enter(tick->instance, "every", NULL, 0);
 
     wn_timer_set(&tick->timer, tick->ms);
     tick->fn(tick->instance->self);

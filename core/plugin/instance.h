@@ -10,10 +10,12 @@
 
 #include "core/base/id.h"
 #include "core/base/metrics.h"
+#include "core/base/shared_table.h"
 #include "core/dns/resolver.h"
 #include "core/plugin/ledger.h"
 #include "core/plugin/module.h"
 #include "core/plugin/settings.h"
+#include "core/plugin/skips.h"
 
 #define WN_INSTANCE_METRICS_MAX 64
 #define WN_INSTANCE_TICKS_MAX 16
@@ -21,14 +23,17 @@
 
 /* Told before and after plugin code runs; filter is NULL when nothing runs. */
 typedef void (*WnInstanceTraceFn)(void *user, const char *filter,
-    const char *hook, const WnId *id);
+    const char *hook, const WnId *id, uint64_t content);
 
 /* What all instances of a process share. */
 typedef struct WnPluginEnv {
     WnLoop *loop;
-    WnResolver *resolver;    /* NULL: DNS answers FAILED */
+    WnResolver *resolver; /* NULL: DNS answers FAILED */
+    WnSharedTable *shared;
+    const char *hostname;
     WnInstanceTraceFn trace; /* NULL: none */
     void *trace_user;
+    const WnSkips *skips; /* NULL: every filter is run */
 } WnPluginEnv;
 
 typedef struct WnInstance WnInstance;
@@ -40,11 +45,16 @@ typedef struct WnPolicy {
     WnSettings *settings; /* NULL if a value does not parse */
     void *policy;
     char *error;     /* NULL: usable */
+    char **blobs;    /* names, one for each data set; NULL: none yet */
     int64_t made_ms; /* monotonic */
 } WnPolicy;
 
 WnPolicy *wn_policy_ref(WnPolicy *self);
 void wn_policy_unref(WnPolicy *self);
+
+/* The name of the blob for the plugin's nth data set with these settings; NULL
+ * if they do not parse. */
+const char *wn_policy_blob_name(WnPolicy *self, unsigned n);
 
 struct WnInstance {
     WnHost sdk; /* first: what the plugin holds points here */
@@ -90,9 +100,9 @@ WnPolicy *wn_instance_policy(WnInstance *self, const WnSettingPair *pairs,
 int32_t wn_instance_every(WnInstance *self, int64_t ms, WnTickFn fn);
 
 /* Stand around plugin code: tells the trace, and the log when it took long.
- * id is NULL before MAIL. */
+ * id is NULL before MAIL, content 0 before the message. */
 int64_t wn_instance_enter(const WnInstance *self, const char *hook,
-    const WnId *id);
+    const WnId *id, uint64_t content);
 void wn_instance_leave(const WnInstance *self, const char *hook,
     int64_t entered_us);
 

@@ -129,3 +129,24 @@ wn_message_view_url(WnMessageView *self, uint32_t n)
     keep_made(self, from, url);
     return url;
 }
+
+const WnPhone *
+wn_message_view_phone(WnMessageView *self, const char *country, uint32_t n)
+{
+    const WnMessagePhone *from = wn_message_phone(self->message, country, n);
+    WnPhone *phone;
+
+    if (from == NULL)
+        return NULL;
+    phone = find_made(self, from);
+    if (phone != NULL)
+        return phone;
+    phone = wn_arena_new0(self->arena, WnPhone);
+    phone->struct_size = sizeof *phone;
+    phone->flags = from->flags;
+    phone->text = wn_sdk_str(from->text);
+    phone->digits = wn_sdk_str(from->digits);
+    phone->part = from->part;
+    keep_made(self, from, phone);
+    return phone;
+}

@@ -23,3 +23,5 @@ const WnHeader *wn_message_view_header_named(WnMessageView *self,
     const char *name, uint32_t n);
 const WnPart *wn_message_view_part(WnMessageView *self, uint32_t n);
 const WnUrl *wn_message_view_url(WnMessageView *self, uint32_t n);
+const WnPhone *wn_message_view_phone(WnMessageView *self, const char *country,
+    uint32_t n);

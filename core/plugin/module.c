@@ -6,6 +6,7 @@
 #define NAME_MAX_LEN 64
 #define OPTIONS_MAX 256
 #define DATASETS_MAX 64
+#define COLUMNS_MAX 16
 #define CHOICES_MAX 256
 
 /* Sizes at minor 0: the least that any plugin of this major declares.  They
@@ -130,7 +131,7 @@ check_option_shape(const WnOption *option, GError **error)
 {
     bool required = (option->flags & WN_OPT_REQUIRED) != 0;
 
-    if (option->type < WN_OPT_BOOL || option->type > WN_OPT_NET_LIST)
+    if (option->type < WN_OPT_BOOL || option->type > WN_OPT_NAME_LIST)
         return refuse(error, "option \"%s\" has the unknown type %d",
             option->name, option->type);
     if (option->type == WN_OPT_ENUM
@@ -173,7 +174,7 @@ spec_of(const WnOption *option)
         .kind = (WnOptionKind)option->type,
         .flags = option->flags
                  & (WN_OPT_PER_DOMAIN | WN_OPT_REQUIRED | WN_OPT_SECRET
-                     | WN_OPT_FILE),
+                     | WN_OPT_FILE | WN_OPT_RISKY),
         .fallback = g_strdup(option->fallback),
         .min = option->min,
         .max = option->max,
@@ -223,8 +224,63 @@ take_options(WnModule *self, const WnPlugin *declared, GError **error)
     return true;
 }
 
+/* Names with commas between them. */
 static bool
-check_datasets(const WnPlugin *declared, GError **error)
+columns_are_valid(const char *columns)
+{
+    g_auto(GStrv) names = g_strsplit(columns, ",", COLUMNS_MAX + 1);
+
+    if (names[0] == NULL || g_strv_length(names) > COLUMNS_MAX)
+        return false;
+    for (unsigned i = 0; names[i] != NULL; i++)
+        if (!wn_module_name_is_valid(names[i]))
+            return false;
+    return true;
+}
+
+static bool
+check_dataset_name(const WnPlugin *declared, uint32_t n, GError **error)
+{
+    const char *name = dataset_at(declared, n)->name;
+
+    if (name == NULL || !wn_module_name_is_valid(name))
+        return refuse(error, "data set %u has no proper name: \"%s\"", n,
+            name != NULL ? name : "");
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(dataset_at(declared, i)->name, name) == 0)
+            return refuse(error, "data set \"%s\" is declared twice", name);
+    return true;
+}
+
+static bool
+check_dataset_shape(const WnModule *self, const WnDataset *dataset,
+    GError **error)
+{
+    const WnOptionSpec *option = wn_plugin_info_option(self->info,
+        dataset->name, NULL);
+
+    if (dataset->compile == NULL || dataset->check == NULL)
+        return refuse(error, "data set \"%s\" lacks compile or check",
+            dataset->name);
+    if (dataset->columns != NULL && !columns_are_valid(dataset->columns))
+        return refuse(error, "data set \"%s\" has no proper columns: \"%s\"",
+            dataset->name, dataset->columns);
+    if (dataset->source != NULL && !wn_module_name_is_valid(dataset->source))
+        return refuse(error, "data set \"%s\" has no proper source: \"%s\"",
+            dataset->name, dataset->source);
+    if (dataset->source == NULL && option == NULL)
+        return refuse(error,
+            "data set \"%s\" has neither a source nor an option of its name",
+            dataset->name);
+    if (option != NULL && (option->flags & WN_OPTION_FILE) == 0)
+        return refuse(error,
+            "option \"%s\" has the name of a data set but names no files",
+            dataset->name);
+    return true;
+}
+
+static bool
+check_datasets(const WnModule *self, const WnPlugin *declared, GError **error)
 {
     if (declared->n_datasets > DATASETS_MAX)
         return refuse(error, "declares %u data sets, at most %d are allowed",
@@ -235,16 +291,12 @@ check_datasets(const WnPlugin *declared, GError **error)
         return refuse(error,
             "declares data sets of %u bytes, at least %zu are needed",
             declared->dataset_size, DATASET_SIZE_0);
-    for (uint32_t i = 0; i < declared->n_datasets; i++) {
-        const char *name = dataset_at(declared, i)->name;
-
-        if (name == NULL || !wn_module_name_is_valid(name))
-            return refuse(error, "data set %u has no proper name: \"%s\"", i,
-                name != NULL ? name : "");
-        for (uint32_t k = 0; k < i; k++)
-            if (strcmp(dataset_at(declared, k)->name, name) == 0)
-                return refuse(error, "data set \"%s\" is declared twice", name);
-    }
+    for (uint32_t i = 0; i < declared->n_datasets; i++)
+        if (!check_dataset_name(declared, i, error))
+            return false;
+    for (uint32_t i = 0; i < declared->n_datasets; i++)
+        if (!check_dataset_shape(self, dataset_at(declared, i), error))
+            return false;
     return true;
 }
 
@@ -266,6 +318,16 @@ copy_or_empty(const char *text)
     return g_strdup(text != NULL ? text : "");
 }
 
+static void
+copy_datasets(WnModule *self, const WnPlugin *declared)
+{
+    self->datasets = g_new0(WnDataset, declared->n_datasets + 1);
+    for (uint32_t i = 0; i < declared->n_datasets; i++)
+        memcpy(&self->datasets[i], dataset_at(declared, i),
+            MIN(declared->dataset_size, sizeof(WnDataset)));
+    self->plugin.datasets = self->datasets;
+}
+
 /* Members that the plugin's header does not have stay zero. */
 static void
 copy_declared(WnModule *self, const WnPlugin *declared)
@@ -281,6 +343,7 @@ copy_declared(WnModule *self, const WnPlugin *declared)
             MIN(declared->action->struct_size, sizeof self->action));
         self->plugin.action = &self->action;
     }
+    copy_datasets(self, declared);
 }
 
 static void
@@ -318,7 +381,7 @@ wn_module_new(const char *name, const char *path, const WnPlugin *declared,
         return NULL;
     }
     if (!check_kind(declared, error) || !take_options(self, declared, error)
-        || !check_datasets(declared, error))
+        || !check_datasets(self, declared, error))
         return NULL;
     copy_declared(self, declared);
     describe(self, path);
@@ -331,6 +394,7 @@ wn_module_free(WnModule *self)
     if (self == NULL)
         return;
     wn_plugin_info_free(self->info);
+    g_free(self->datasets);
     g_free(self);
 }
 

@@ -13,10 +13,11 @@
 GQuark wn_plugin_error_quark(void);
 
 typedef struct WnModule {
-    WnPluginInfo *info; /* the host's copy of what it declares */
-    WnPlugin plugin;    /* copies in structs of this host's size */
-    WnFilter filter;    /* if plugin.filter */
-    WnAction action;    /* if plugin.action */
+    WnPluginInfo *info;  /* the host's copy of what it declares */
+    WnPlugin plugin;     /* copies in structs of this host's size */
+    WnFilter filter;     /* if plugin.filter */
+    WnAction action;     /* if plugin.action */
+    WnDataset *datasets; /* plugin.n_datasets */
 } WnModule;
 
 /* [a-z][a-z0-9_]*, at most 64 bytes. */

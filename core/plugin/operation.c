@@ -92,8 +92,7 @@ wn_operations_cancel(WnHookCall *call)
 static int64_t
 enter(const WnHookCall *call)
 {
-    return wn_instance_enter(call->instance, wn_hook_name(call->hook),
-        wn_hook_call_id(call));
+    return wn_hook_call_enter(call);
 }
 
 static void
