@@ -11,11 +11,16 @@
 
 G_DEFINE_QUARK(wn - conf - error - quark, wn_conf_error)
 
+typedef struct Kept {
+    GPtrArray *list; /* WnProblem */
+    uint64_t n_omitted;
+} Kept;
+
 struct WnProblems {
-    GPtrArray *list;  /* WnProblem */
+    Kept problems;
+    Kept warnings;
     GHashTable *seen; /* WnProblem, as a set */
     uint64_t n_reported;
-    uint64_t n_omitted;
 };
 
 static void
@@ -44,7 +49,8 @@ problem_equal(const void *left, const void *right)
     const WnProblem *a = left;
     const WnProblem *b = right;
 
-    return a->line == b->line && g_strcmp0(a->file, b->file) == 0
+    return a->line == b->line && a->is_warning == b->is_warning
+           && g_strcmp0(a->file, b->file) == 0
            && g_strcmp0(a->group, b->group) == 0
            && g_strcmp0(a->key, b->key) == 0 && strcmp(a->text, b->text) == 0;
 }
@@ -54,7 +60,8 @@ wn_problems_new(void)
 {
     WnProblems *self = g_new0(WnProblems, 1);
 
-    self->list = g_ptr_array_new_with_free_func(problem_free);
+    self->problems.list = g_ptr_array_new_with_free_func(problem_free);
+    self->warnings.list = g_ptr_array_new_with_free_func(problem_free);
     self->seen = g_hash_table_new(problem_hash, problem_equal);
     return self;
 }
@@ -65,7 +72,8 @@ wn_problems_free(WnProblems *self)
     if (self == NULL)
         return;
     g_hash_table_unref(self->seen);
-    g_ptr_array_unref(self->list);
+    g_ptr_array_unref(self->problems.list);
+    g_ptr_array_unref(self->warnings.list);
     g_free(self);
 }
 
@@ -82,40 +90,70 @@ clean_copy(const char *text)
     return g_string_free(clean, FALSE);
 }
 
-void
-wn_problems_add(WnProblems *self, WnPlace place, const char *format, ...)
+static WnProblem *
+problem_new(WnPlace place, const char *format, va_list args)
 {
     WnProblem *problem = g_new0(WnProblem, 1);
-    g_autofree char *text = NULL;
-    va_list args;
+    g_autofree char *text = g_strdup_vprintf(format, args);
 
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-
-    self->n_reported++;
     problem->file = clean_copy(place.file);
     problem->line = place.line;
     problem->group = clean_copy(place.group);
     problem->key = clean_copy(place.key);
     problem->text = clean_copy(text);
-    if (g_hash_table_contains(self->seen, problem)) {
-        problem_free(problem);
+    return problem;
+}
+
+static void
+keep(WnProblems *self, Kept *kept, WnProblem *take_problem)
+{
+    bool known = g_hash_table_contains(self->seen, take_problem);
+
+    if (known || kept->list->len >= PROBLEMS_MAX) {
+        kept->n_omitted += !known;
+        problem_free(take_problem);
         return;
     }
-    if (self->list->len >= PROBLEMS_MAX) {
-        self->n_omitted++;
-        problem_free(problem);
-        return;
-    }
-    g_ptr_array_add(self->list, problem);
-    g_hash_table_add(self->seen, problem);
+    g_ptr_array_add(kept->list, take_problem);
+    g_hash_table_add(self->seen, take_problem);
+}
+
+void
+wn_problems_add(WnProblems *self, WnPlace place, const char *format, ...)
+{
+    WnProblem *problem;
+    va_list args;
+
+    va_start(args, format);
+    problem = problem_new(place, format, args);
+    va_end(args);
+    self->n_reported++;
+    keep(self, &self->problems, problem);
+}
+
+void
+wn_problems_warn(WnProblems *self, WnPlace place, const char *format, ...)
+{
+    WnProblem *warning;
+    va_list args;
+
+    va_start(args, format);
+    warning = problem_new(place, format, args);
+    va_end(args);
+    warning->is_warning = true;
+    keep(self, &self->warnings, warning);
 }
 
 unsigned
 wn_problems_count(const WnProblems *self)
 {
-    return self->list->len;
+    return self->problems.list->len;
+}
+
+unsigned
+wn_problems_n_warnings(const WnProblems *self)
+{
+    return self->warnings.list->len;
 }
 
 uint64_t
@@ -127,8 +165,15 @@ wn_problems_reported(const WnProblems *self)
 const WnProblem *
 wn_problems_get(const WnProblems *self, unsigned n)
 {
-    g_assert(n < self->list->len);
-    return g_ptr_array_index(self->list, n);
+    g_assert(n < self->problems.list->len);
+    return g_ptr_array_index(self->problems.list, n);
+}
+
+const WnProblem *
+wn_problems_warning(const WnProblems *self, unsigned n)
+{
+    g_assert(n < self->warnings.list->len);
+    return g_ptr_array_index(self->warnings.list, n);
 }
 
 void
@@ -138,6 +183,8 @@ wn_problem_print(const WnProblem *self, GString *out)
         g_string_append_printf(out, "%s:%u: ", self->file, self->line);
     else if (self->file != NULL)
         g_string_append_printf(out, "%s: ", self->file);
+    if (self->is_warning)
+        g_string_append(out, "warning: ");
     if (self->group != NULL)
         g_string_append_printf(out, "[%s]", self->group);
     if (self->key != NULL)
@@ -148,17 +195,40 @@ wn_problem_print(const WnProblem *self, GString *out)
     g_string_append(out, self->text);
 }
 
+static void
+print_kept(const Kept *kept, const char *kind, GString *out)
+{
+    for (unsigned i = 0; i < kept->list->len; i++) {
+        wn_problem_print(g_ptr_array_index(kept->list, i), out);
+        g_string_append_c(out, '\n');
+    }
+    if (kept->n_omitted > 0)
+        g_string_append_printf(out,
+            "%" G_GUINT64_FORMAT " more %s are not shown\n", kept->n_omitted,
+            kind);
+}
+
 void
 wn_problems_print(const WnProblems *self, GString *out)
 {
-    for (unsigned i = 0; i < self->list->len; i++) {
-        wn_problem_print(g_ptr_array_index(self->list, i), out);
-        g_string_append_c(out, '\n');
+    print_kept(&self->problems, "problems", out);
+    print_kept(&self->warnings, "warnings", out);
+}
+
+static void
+print_kept_json(const Kept *kept, const char *key, WnJson *json)
+{
+    for (unsigned i = 0; i < kept->list->len; i++) {
+        const WnProblem *problem = g_ptr_array_index(kept->list, i);
+
+        wn_json_open_object(json, NULL);
+        wn_json_str(json, "file", problem->file);
+        wn_json_int(json, "line", problem->line);
+        wn_json_str(json, "group", problem->group);
+        wn_json_str(json, "key", problem->key);
+        wn_json_str(json, key, problem->text);
+        wn_json_close_object(json);
     }
-    if (self->n_omitted > 0)
-        g_string_append_printf(out,
-            "%" G_GUINT64_FORMAT " more problems are not shown\n",
-            self->n_omitted);
 }
 
 void
@@ -168,17 +238,8 @@ wn_problems_print_json(const WnProblems *self, GString *out)
 
     wn_json_init(&json, out);
     wn_json_open_list(&json, NULL);
-    for (unsigned i = 0; i < self->list->len; i++) {
-        const WnProblem *problem = g_ptr_array_index(self->list, i);
-
-        wn_json_open_object(&json, NULL);
-        wn_json_str(&json, "file", problem->file);
-        wn_json_int(&json, "line", problem->line);
-        wn_json_str(&json, "group", problem->group);
-        wn_json_str(&json, "key", problem->key);
-        wn_json_str(&json, "error", problem->text);
-        wn_json_close_object(&json);
-    }
+    print_kept_json(&self->problems, "error", &json);
+    print_kept_json(&self->warnings, "warning", &json);
     wn_json_close_list(&json);
 }
 

@@ -8,6 +8,12 @@
  *
  *    conf.d/20-rbl.conf:7: [filter rbl] zonez: unknown option (did you mean
  *    "zones"?)
+ *
+ * A warning is told to the operator and stops nothing.  It does not count as
+ * a problem, so whoever asks "is it good?" need not know of it.
+ *
+ *    lists/phrases:12: warning: [filter phrase] phrases: row left out: fewer
+ *    than five words
  */
 
 #include <glib.h>
@@ -34,6 +40,7 @@ typedef struct WnProblem {
     char *group;
     char *key;
     char *text;
+    bool is_warning;
 } WnProblem;
 
 WnProblems *wn_problems_new(void);
@@ -44,19 +51,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnProblems, wn_problems_free)
  * are only counted.  Control characters in text from outside become spaces. */
 void wn_problems_add(WnProblems *self, WnPlace place, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
-unsigned wn_problems_count(const WnProblems *self);
+unsigned wn_problems_count(const WnProblems *self); /* without warnings */
 /* How often wn_problems_add() was called: tells whether something went wrong
  * between two points, also when it is not kept. */
 uint64_t wn_problems_reported(const WnProblems *self);
 const WnProblem *wn_problems_get(const WnProblems *self, unsigned n);
 
-/* "file:line: [group] key: text", without a line end. */
+/* Kept like problems, by themselves. */
+void wn_problems_warn(WnProblems *self, WnPlace place, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+unsigned wn_problems_n_warnings(const WnProblems *self);
+const WnProblem *wn_problems_warning(const WnProblems *self, unsigned n);
+
+/* "file:line: [group] key: text", without a line end; a warning has "warning: "
+ * behind the place. */
 void wn_problem_print(const WnProblem *self, GString *out);
 
-/* One line each. */
+/* One line each, warnings last. */
 void wn_problems_print(const WnProblems *self, GString *out);
 
-/* A list of {"file","line","group","key","error"}. */
+/* A list of {"file","line","group","key","error"}, a warning with "warning" in
+ * place of "error". */
 void wn_problems_print_json(const WnProblems *self, GString *out);
 
 /* " (did you mean "x"?)" or nothing, to stand behind what was not known

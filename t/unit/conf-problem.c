@@ -40,6 +40,34 @@ test_json(void)
 }
 
 static void
+test_warnings_stop_nothing(void)
+{
+    g_autoptr(WnProblems) problems = wn_problems_new();
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) json = g_string_new(NULL);
+    WnPlace place = { "a.conf", 3, "filter x", "list" };
+
+    wn_problems_warn(problems, place, "row %d left out", 7);
+    wn_problems_warn(problems, place, "row %d left out", 7);
+    g_assert_cmpuint(wn_problems_count(problems), ==, 0);
+    g_assert_cmpuint(wn_problems_reported(problems), ==, 0);
+    g_assert_cmpuint(wn_problems_n_warnings(problems), ==, 1);
+    g_assert_cmpstr(wn_problems_warning(problems, 0)->text, ==,
+        "row 7 left out");
+
+    wn_problems_add(problems, place, "row 7 left out");
+    g_assert_cmpuint(wn_problems_count(problems), ==, 1);
+    g_assert_false(wn_problems_get(problems, 0)->is_warning);
+    wn_problems_print(problems, text);
+    g_assert_cmpstr(text->str, ==,
+        "a.conf:3: [filter x] list: row 7 left out\n"
+        "a.conf:3: warning: [filter x] list: row 7 left out\n");
+    wn_problems_print_json(problems, json);
+    g_assert_nonnull(
+        strstr(json->str, "\"key\":\"list\",\"warning\":\"row 7 left out\"}]"));
+}
+
+static void
 test_same_once(void)
 {
     g_autoptr(WnProblems) problems = wn_problems_new();
@@ -98,6 +126,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/conf/problem/print", test_print);
     g_test_add_func("/conf/problem/json", test_json);
+    g_test_add_func("/conf/problem/warnings", test_warnings_stop_nothing);
     g_test_add_func("/conf/problem/same-once", test_same_once);
     g_test_add_func("/conf/problem/bounded", test_bounded);
     g_test_add_func("/conf/problem/hostile-text",
