@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "look.h"
 
+#include "dnslist/answer.h"
+
 #define LIST_MS INT64_C(2000)
 #define TOGETHER_MS INT64_C(3000)
 #define LAST_MS INT64_C(10) /* for what the resolver already has */
 #define VISITS_MAX 256
-#define CODES_SHOWN_MAX 96
 #define NAME_MAX_LEN 256
 
 /* That a list was asked on this connection. */
@@ -38,12 +39,12 @@ typedef struct Ask {
     AskState state;
     int64_t deadline_ms;
     uint32_t n_tests; /* outstanding */
-    char codes[CODES_SHOWN_MAX];
+    char codes[DNSLIST_CODES_MAX];
 } Ask;
 
 typedef struct Test {
     Ask *ask;
-    RblTest test;
+    DnslistTest test;
 } Test;
 
 /* One call's work. */
@@ -73,28 +74,28 @@ now_of(const Rbl *self)
 static bool
 is_listing(const Ask *ask)
 {
-    return ask->state == ASK_LISTED && ask->entry->zone->state == RBL_ON;
+    return ask->state == ASK_LISTED && ask->entry->zone->state == DNSLIST_ON;
 }
 
 static bool
 is_waiting(const Ask *ask)
 {
-    if (ask->state == ASK_WAITING && ask->entry->zone->state != RBL_OFF)
+    if (ask->state == ASK_WAITING && ask->entry->zone->state != DNSLIST_OFF)
         return true;
     return ask->n_tests > 0
            && (ask->look->holds_for_tests
                || (ask->state == ASK_LISTED
-                   && ask->entry->zone->state == RBL_UNTESTED));
+                   && ask->entry->zone->state == DNSLIST_UNTESTED));
 }
 
 /* A listing by a list whose test was not answered is no answer either. */
 static bool
 has_failed(const Ask *ask)
 {
-    const RblZone *zone = ask->entry->zone;
+    const DnslistZone *zone = ask->entry->zone;
 
     return ask->state == ASK_FAILED
-           || (ask->state == ASK_LISTED && zone->state == RBL_UNTESTED)
+           || (ask->state == ASK_LISTED && zone->state == DNSLIST_UNTESTED)
            || (ask->state == ASK_NONE && zone->unreachable);
 }
 
@@ -102,7 +103,7 @@ static WnVerdict
 report(const Look *look, WnCall *call, const Ask *ask)
 {
     const WnHost *host = look->rbl->host;
-    char evidence[RBL_ZONE_MAX + CODES_SHOWN_MAX + 2];
+    char evidence[DNSLIST_ZONE_MAX + DNSLIST_CODES_MAX + 2];
 
     snprintf(evidence, sizeof evidence, "%s %s", ask->entry->zone->shown,
         ask->codes);
@@ -172,39 +173,13 @@ conclude(Look *look, WnCall *call)
  * Answers
  */
 
-static uint32_t
-address_of(const WnDnsRecord *record)
-{
-    return (uint32_t)record->data[0] << 24 | (uint32_t)record->data[1] << 16
-           | (uint32_t)record->data[2] << 8 | record->data[3];
-}
-
-/* The next IPv4 address of an answer from *at on; false at the end. */
-static bool
-next_address(const WnHost *host, const WnAnswer *answer, uint32_t *at,
-    uint32_t *out_address)
-{
-    while (*at < host->dns->n_records(answer)) {
-        const WnDnsRecord *record = host->dns->record(answer, (*at)++);
-
-        if (record->type == WN_DNS_A && record->data_len == 4) {
-            *out_address = address_of(record);
-            return true;
-        }
-    }
-    return false;
-}
-
+/* A host of IPv6 can take any address of its /64. */
 static void
-add_code(Ask *ask, uint32_t code)
+saw_client(DnslistZone *zone, const WnClient *client, bool listed,
+    int64_t now_ms)
 {
-    size_t len = strlen(ask->codes);
-
-    if (len + sizeof ",127.255.255.255" > sizeof ask->codes)
-        return;
-    snprintf(ask->codes + len, sizeof ask->codes - len, "%s%u.%u.%u.%u",
-        len > 0 ? "," : "", code >> 24, code >> 16 & 255, code >> 8 & 255,
-        code & 255);
+    dnslist_zone_saw(zone, client->address,
+        client->address_len < 8 ? client->address_len : 8, listed, now_ms);
 }
 
 /* One address that tells of trouble spoils the whole answer. */
@@ -212,26 +187,26 @@ static void
 take_addresses(Ask *ask, WnCall *call, const WnAnswer *answer)
 {
     const Rbl *rbl = ask->look->rbl;
-    RblZone *zone = ask->entry->zone;
+    DnslistZone *zone = ask->entry->zone;
     int64_t now_ms = now_of(rbl);
     uint32_t at = 0, address;
 
     ask->state = ASK_CLEAN;
-    while (next_address(rbl->host, answer, &at, &address)) {
-        switch (rbl_spec_code(&ask->entry->spec, address)) {
-        case RBL_CODE_ERROR:
-            rbl_zone_erred(zone, address, now_ms);
+    while (dnslist_next_address(rbl->host, answer, &at, &address)) {
+        switch (dnslist_spec_code(&ask->entry->spec, address)) {
+        case DNSLIST_CODE_ERROR:
+            dnslist_zone_erred(zone, address, now_ms);
             ask->state = ASK_NONE;
             return;
-        case RBL_CODE_LISTED:
+        case DNSLIST_CODE_LISTED:
             ask->state = ASK_LISTED;
-            add_code(ask, address);
+            dnslist_add_code(ask->codes, sizeof ask->codes, address);
             break;
-        case RBL_CODE_OTHER:
+        case DNSLIST_CODE_OTHER:
             break;
         }
     }
-    rbl_zone_saw(zone, rbl->host->facts->client(call), ask->state == ASK_LISTED,
+    saw_client(zone, rbl->host->facts->client(call), ask->state == ASK_LISTED,
         now_ms);
 }
 
@@ -248,7 +223,7 @@ on_answer(void *user, WnCall *call, const WnAnswer *answer)
             take_addresses(ask, call, answer);
         } else {
             ask->state = ASK_FAILED;
-            rbl_zone_failed(ask->entry->zone, now_of(rbl));
+            dnslist_zone_failed(ask->entry->zone, now_of(rbl));
         }
     }
     return conclude(ask->look, call);
@@ -258,25 +233,25 @@ static void
 take_test(const Test *test, const WnAnswer *answer)
 {
     const Rbl *rbl = test->ask->look->rbl;
-    RblZone *zone = test->ask->entry->zone;
+    DnslistZone *zone = test->ask->entry->zone;
     int64_t now_ms = now_of(rbl);
     uint32_t at = 0, address;
     bool listed = false;
 
     if (rbl->host->dns->status(answer) == WN_DNS_FAILED) {
-        rbl_zone_untold(zone, now_ms);
+        dnslist_zone_untold(zone, now_ms);
         return;
     }
-    while (next_address(rbl->host, answer, &at, &address)) {
-        if (rbl_code_is_error(address)) {
-            rbl_zone_erred(zone, address, now_ms);
-            rbl_zone_tested(zone, test->test, false, now_ms);
+    while (dnslist_next_address(rbl->host, answer, &at, &address)) {
+        if (dnslist_code_is_error(address)) {
+            dnslist_zone_erred(zone, address, now_ms);
+            dnslist_zone_tested(zone, test->test, false, now_ms);
             return;
         }
         listed = true;
     }
-    rbl_zone_tested(zone, test->test, listed == (test->test == RBL_MUST),
-        now_ms);
+    dnslist_zone_tested(zone, test->test,
+        listed == (test->test == DNSLIST_MUST), now_ms);
 }
 
 static WnVerdict
@@ -296,16 +271,15 @@ on_test(void *user, WnCall *call, const WnAnswer *answer)
  */
 
 static void
-ask_test(Ask *ask, WnCall *call, RblTest which)
+ask_test(Ask *ask, WnCall *call, DnslistTest which)
 {
     const WnHost *host = ask->look->rbl->host;
     Test *test = host->call->alloc(call, WN_LIFE_CALL, sizeof *test);
     char name[NAME_MAX_LEN];
 
     *test = (Test){ ask, which };
-    snprintf(name, sizeof name, "%d.0.0.127.%s", which == RBL_MUST ? 2 : 1,
-        ask->entry->zone->name);
-    if (host->dns->query(call, name, WN_DNS_A, on_test, test) == WN_OK)
+    if (dnslist_zone_test_name(ask->entry->zone, which, name, sizeof name)
+        && host->dns->query(call, name, WN_DNS_A, on_test, test) == WN_OK)
         ask->n_tests++;
 }
 
@@ -313,19 +287,19 @@ static void
 ask_tests(Ask *ask, WnCall *call)
 {
     const Look *look = ask->look;
-    RblZone *zone = ask->entry->zone;
+    DnslistZone *zone = ask->entry->zone;
 
-    if (!rbl_zone_test_is_due(zone, look->started_ms)
+    if (!dnslist_zone_test_is_due(zone, look->started_ms)
         || (ask->visit != NULL && ask->visit->untold))
         return;
-    if (zone->state != RBL_UNTESTED) {
+    if (zone->state != DNSLIST_UNTESTED) {
         if (!look->holds_for_tests || look->started_ms < zone->tester_until_ms)
             return;
         zone->tester_until_ms = look->test_until_ms;
     }
-    for (int test = 0; test < RBL_N_TESTS; test++)
-        if (zone->tested[test] == RBL_TEST_OPEN)
-            ask_test(ask, call, (RblTest)test);
+    for (int test = 0; test < DNSLIST_N_TESTS; test++)
+        if (zone->tested[test] == DNSLIST_TEST_OPEN)
+            ask_test(ask, call, (DnslistTest)test);
 }
 
 static Memory *
@@ -378,7 +352,7 @@ ask_list(Ask *ask, WnCall *call)
     int64_t asked_ms;
     char name[NAME_MAX_LEN];
 
-    if (ask->entry->zone->state == RBL_OFF)
+    if (ask->entry->zone->state == DNSLIST_OFF)
         return;
     ask->state = ASK_FAILED;
     asked_ms = begin_visit(ask->visit, ask->look->started_ms);
@@ -411,7 +385,7 @@ expire(Look *look, int64_t now_ms)
             ask->n_tests = 0;
             if (ask->visit != NULL)
                 ask->visit->untold = true;
-            rbl_zone_untold(ask->entry->zone, now_ms);
+            dnslist_zone_untold(ask->entry->zone, now_ms);
         } else if (ask->n_tests > 0 && look->test_until_ms < next_ms) {
             next_ms = look->test_until_ms;
         }
@@ -419,7 +393,7 @@ expire(Look *look, int64_t now_ms)
             continue;
         if (now_ms >= ask->deadline_ms) {
             ask->state = ASK_FAILED;
-            rbl_zone_failed(ask->entry->zone, now_ms);
+            dnslist_zone_failed(ask->entry->zone, now_ms);
         } else if (ask->deadline_ms < next_ms) {
             next_ms = ask->deadline_ms;
         }

@@ -9,7 +9,7 @@
 
 typedef struct Rbl {
     const WnHost *host;
-    RblZones zones;
+    DnslistZones zones;
     int32_t listed;
 } Rbl;
 

@@ -4,17 +4,17 @@
 #include <stdlib.h>
 
 static bool
-add_entry(RblPolicy *self, RblZones *zones, WnStr text, const char *option,
+add_entry(RblPolicy *self, DnslistZones *zones, WnStr text, const char *option,
     WnError *err)
 {
     RblEntry *entry = &self->entries[self->n];
     WnError why = { .struct_size = sizeof why };
 
-    if (!rbl_spec_parse(&entry->spec, text, &why)) {
+    if (!dnslist_spec_parse(&entry->spec, text, &why)) {
         wn_error_set(err, "%s: %.200s", option, why.text);
         return false;
     }
-    entry->zone = rbl_zone_ref(zones, entry->spec.zone);
+    entry->zone = dnslist_zone_ref(zones, entry->spec.zone);
     if (entry->zone == NULL) {
         wn_error_set(err, "out of memory");
         return false;
@@ -24,7 +24,7 @@ add_entry(RblPolicy *self, RblZones *zones, WnStr text, const char *option,
 }
 
 static bool
-add_entries(RblPolicy *self, RblZones *zones, const WnSettings *settings,
+add_entries(RblPolicy *self, DnslistZones *zones, const WnSettings *settings,
     uint32_t option, WnError *err)
 {
     const WnSettingsApi *api = zones->host->settings;
@@ -38,7 +38,7 @@ add_entries(RblPolicy *self, RblZones *zones, const WnSettings *settings,
 }
 
 RblPolicy *
-rbl_policy_new(RblZones *zones, const WnSettings *settings, WnError *err)
+rbl_policy_new(DnslistZones *zones, const WnSettings *settings, WnError *err)
 {
     const WnSettingsApi *api = zones->host->settings;
     size_t n = (size_t)api->count(settings, RBL_OPT_ZONES)
@@ -62,6 +62,6 @@ void
 rbl_policy_free(RblPolicy *self)
 {
     for (uint32_t i = 0; i < self->n; i++)
-        rbl_zone_unref(self->entries[i].zone);
+        dnslist_zone_unref(self->entries[i].zone);
     free(self);
 }

@@ -4,8 +4,8 @@
 
 /* One set of settings: the lists to ask, block lists first. */
 
-#include "spec.h"
-#include "zone.h"
+#include "dnslist/spec.h"
+#include "dnslist/zone.h"
 
 /* Each list may need three questions and a call waits for at most 256. */
 #define RBL_LISTS_MAX 32
@@ -13,8 +13,8 @@
 enum { RBL_OPT_ZONES, RBL_OPT_ALLOW_ZONES };
 
 typedef struct RblEntry {
-    RblSpec spec;
-    RblZone *zone;
+    DnslistSpec spec;
+    DnslistZone *zone;
 } RblEntry;
 
 typedef struct RblPolicy {
@@ -24,7 +24,7 @@ typedef struct RblPolicy {
 } RblPolicy;
 
 /* NULL with err, which names the option. */
-RblPolicy *rbl_policy_new(RblZones *zones, const WnSettings *settings,
+RblPolicy *rbl_policy_new(DnslistZones *zones, const WnSettings *settings,
     WnError *err);
 void rbl_policy_free(RblPolicy *self);
 

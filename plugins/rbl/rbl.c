@@ -10,8 +10,8 @@
  * not answer is not waited for again on that connection.  Connect and a
  * transaction wait for three seconds together at most.
  *
- * A list may go wrong: zone.h says when it counts.  Its test needs DNS, which
- * a plugin has in a call only.  So the calls make it:
+ * A list may go wrong: dnslist/zone.h says when it counts.  Its test needs DNS,
+ * which a plugin has in a call only.  So the calls make it:
  *
  *    - Nothing is believed of a list that has not passed its first test.  Each
  *      call asks the test together with the question about the client.  Only a
@@ -73,7 +73,7 @@ rbl_new(const WnHost *host, const WnSettings *settings, void **self,
         return WN_E_FAILED;
     }
     rbl->host = host;
-    rbl_zones_init(&rbl->zones, host);
+    dnslist_zones_init(&rbl->zones, host, DNSLIST_OF_CLIENTS);
     rbl->listed = host->metrics->counter(host, "listed",
         "Listings of clients, each counted when it is found.");
     *self = rbl;

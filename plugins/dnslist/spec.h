@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RBL_SPEC_H
-#define RBL_SPEC_H
+#ifndef DNSLIST_SPEC_H
+#define DNSLIST_SPEC_H
 
 /*
  * One entry of an option: which DNS list, and which of its answers count.
@@ -16,33 +16,33 @@
 #include <stdbool.h>
 
 /* With the 64 bytes of an IPv6 address before it a name of DNS. */
-#define RBL_ZONE_MAX 180
-#define RBL_RANGES_MAX 32
+#define DNSLIST_ZONE_MAX 180
+#define DNSLIST_RANGES_MAX 32
 
-typedef struct RblRange {
+typedef struct DnslistRange {
     uint32_t first, last; /* host order, both included */
-} RblRange;
+} DnslistRange;
 
-typedef struct RblSpec {
-    char zone[RBL_ZONE_MAX + 1]; /* lower case, no dot at the end */
+typedef struct DnslistSpec {
+    char zone[DNSLIST_ZONE_MAX + 1]; /* lower case, no dot at the end */
     uint32_t n_ranges;
-    RblRange ranges[RBL_RANGES_MAX];
+    DnslistRange ranges[DNSLIST_RANGES_MAX];
     uint32_t mask; /* of the last octet; 0: none */
-} RblSpec;
+} DnslistSpec;
 
 typedef enum {
-    RBL_CODE_OTHER, /* the list says something that nobody asked for */
-    RBL_CODE_LISTED,
-    RBL_CODE_ERROR /* no listing, whatever the entry says */
-} RblCode;
+    DNSLIST_CODE_OTHER, /* the list says something that nobody asked for */
+    DNSLIST_CODE_LISTED,
+    DNSLIST_CODE_ERROR /* no listing, whatever the entry says */
+} DnslistCode;
 
 /* False with err, which quotes the text. */
-bool rbl_spec_parse(RblSpec *self, WnStr text, WnError *err);
+bool dnslist_spec_parse(DnslistSpec *self, WnStr text, WnError *err);
 
-RblCode rbl_spec_code(const RblSpec *self, uint32_t address);
+DnslistCode dnslist_spec_code(const DnslistSpec *self, uint32_t address);
 
 /* By RFC 5782 and the lists' custom: 127.0.0.1, 127.255.255.x, and everything
  * outside 127.0.0.0/8 tell of trouble. */
-bool rbl_code_is_error(uint32_t address);
+bool dnslist_code_is_error(uint32_t address);
 
 #endif

@@ -10,24 +10,38 @@
 #define PAUSE_UNREACHABLE_MS INT64_C(60000)
 #define FAILURES_MAX 10
 
-/* Of RBL_RECENT clients: more than half, and five times what was usual.  While
- * nothing is known of the usual, only what no true list does. */
-#define LISTED_TOO_OFTEN (RBL_RECENT / 2)
-#define LISTED_ALL (RBL_RECENT * 95 / 100)
+/* Of DNSLIST_RECENT subjects: more than half, and five times what was usual.
+ * While nothing is known of the usual, only what no true list does. */
+#define LISTED_TOO_OFTEN (DNSLIST_RECENT / 2)
+#define LISTED_ALL (DNSLIST_RECENT * 95 / 100)
 #define BASELINE_FACTOR 5.0
 #define BASELINE_MIN 100
 #define BASELINE_WEIGHT_MAX 1000
 
 #define KEY_LABEL_MIN 20
 
+static const struct {
+    const char *subjects;
+    const char *points[DNSLIST_N_TESTS]; /* as asked, and as people know them */
+    const char *shown[DNSLIST_N_TESTS];
+} kinds[] = {
+    [DNSLIST_OF_CLIENTS] = { "clients",
+        { [DNSLIST_MUST] = "2.0.0.127", [DNSLIST_MUST_NOT] = "1.0.0.127" },
+        { [DNSLIST_MUST] = "127.0.0.2", [DNSLIST_MUST_NOT] = "127.0.0.1" } },
+    [DNSLIST_OF_NAMES] = { "sites",
+        { [DNSLIST_MUST] = "test", [DNSLIST_MUST_NOT] = "invalid" },
+        { [DNSLIST_MUST] = "TEST", [DNSLIST_MUST_NOT] = "INVALID" } },
+};
+
 /*
  * Zones
  */
 
 void
-rbl_zones_init(RblZones *self, const WnHost *host)
+dnslist_zones_init(DnslistZones *self, const WnHost *host, DnslistKind kind)
 {
     self->host = host;
+    self->kind = kind;
     self->switched_off = host->metrics->counter(host, "switched_off",
         "Times that a list was switched off for its errors.");
     self->switched_on = host->metrics->counter(host, "switched_on",
@@ -49,17 +63,17 @@ without_key(const char *name)
 }
 
 static void
-zone_free(RblZone *self)
+zone_free(DnslistZone *self)
 {
     free(self->name);
     free(self->shown);
     free(self);
 }
 
-static RblZone *
-zone_new(RblZones *zones, const char *name)
+static DnslistZone *
+zone_new(DnslistZones *zones, const char *name)
 {
-    RblZone *self = calloc(1, sizeof *self);
+    DnslistZone *self = calloc(1, sizeof *self);
 
     if (self == NULL)
         return NULL;
@@ -71,7 +85,7 @@ zone_new(RblZones *zones, const char *name)
         return NULL;
     }
     self->serial = ++zones->last_serial;
-    self->state = RBL_UNTESTED;
+    self->state = DNSLIST_UNTESTED;
     self->test_at_ms = INT64_MIN;
     self->pause_ms = PAUSE_MIN_MS;
     self->next = zones->first;
@@ -79,10 +93,10 @@ zone_new(RblZones *zones, const char *name)
     return self;
 }
 
-RblZone *
-rbl_zone_ref(RblZones *zones, const char *name)
+DnslistZone *
+dnslist_zone_ref(DnslistZones *zones, const char *name)
 {
-    RblZone *zone = zones->first;
+    DnslistZone *zone = zones->first;
 
     while (zone != NULL && strcmp(zone->name, name) != 0)
         zone = zone->next;
@@ -94,9 +108,9 @@ rbl_zone_ref(RblZones *zones, const char *name)
 }
 
 void
-rbl_zone_unref(RblZone *self)
+dnslist_zone_unref(DnslistZone *self)
 {
-    RblZone **link = &self->zones->first;
+    DnslistZone **link = &self->zones->first;
 
     if (--self->n_refs > 0)
         return;
@@ -111,7 +125,7 @@ rbl_zone_unref(RblZone *self)
  */
 
 static void
-forget_tests(RblZone *self, int64_t next_ms)
+forget_tests(DnslistZone *self, int64_t next_ms)
 {
     memset(self->tested, 0, sizeof self->tested);
     self->test_at_ms = next_ms;
@@ -119,7 +133,7 @@ forget_tests(RblZone *self, int64_t next_ms)
 }
 
 static void
-forget_clients(RblZone *self)
+forget_subjects(DnslistZone *self)
 {
     self->n_recent = 0;
     self->next_recent = 0;
@@ -128,24 +142,25 @@ forget_clients(RblZone *self)
 
 /* Logged when the state changes, not each time that a list stays off. */
 static void
-switch_off(RblZone *self, const char *reason, int64_t pause_ms, int64_t now_ms)
+switch_off(DnslistZone *self, const char *reason, int64_t pause_ms,
+    int64_t now_ms)
 {
-    if (self->state != RBL_OFF) {
+    if (self->state != DNSLIST_OFF) {
         wn_log(self->zones->host, WN_LOG_ERROR, NULL,
             "list %s is switched off for at least %d minutes: %s", self->shown,
             (int)(pause_ms / 60000), reason);
         self->zones->host->metrics->add(self->zones->host,
             self->zones->switched_off, 1);
     }
-    self->state = RBL_OFF;
+    self->state = DNSLIST_OFF;
     self->unreachable = false;
     self->n_failures = 0;
     forget_tests(self, now_ms + pause_ms);
-    forget_clients(self);
+    forget_subjects(self);
 }
 
 static void
-switch_off_with_pause(RblZone *self, const char *reason, int64_t now_ms)
+switch_off_with_pause(DnslistZone *self, const char *reason, int64_t now_ms)
 {
     int64_t pause_ms = self->pause_ms;
 
@@ -154,60 +169,75 @@ switch_off_with_pause(RblZone *self, const char *reason, int64_t now_ms)
 }
 
 static void
-pass_test(RblZone *self, int64_t now_ms)
+pass_test(DnslistZone *self, int64_t now_ms)
 {
-    if (self->state == RBL_OFF) {
+    if (self->state == DNSLIST_OFF) {
         wn_log(self->zones->host, WN_LOG_WARNING, NULL,
             "list %s passes its test and is in use again", self->shown);
         self->zones->host->metrics->add(self->zones->host,
             self->zones->switched_on, 1);
     }
-    self->state = RBL_ON;
+    self->state = DNSLIST_ON;
     self->unreachable = false;
     forget_tests(self, now_ms + TEST_EVERY_MS);
 }
 
 bool
-rbl_zone_test_is_due(const RblZone *self, int64_t now_ms)
+dnslist_zone_test_is_due(const DnslistZone *self, int64_t now_ms)
 {
     return now_ms >= self->test_at_ms;
 }
 
+bool
+dnslist_zone_test_name(const DnslistZone *self, DnslistTest test, char *name,
+    size_t size)
+{
+    int len = snprintf(name, size, "%s.%s",
+        kinds[self->zones->kind].points[test], self->name);
+
+    return len > 0 && (size_t)len < size;
+}
+
 /* Several calls may have asked; the first answer counts. */
 void
-rbl_zone_tested(RblZone *self, RblTest test, bool good, int64_t now_ms)
+dnslist_zone_tested(DnslistZone *self, DnslistTest test, bool good,
+    int64_t now_ms)
 {
-    if (!rbl_zone_test_is_due(self, now_ms))
+    char reason[64];
+
+    if (!dnslist_zone_test_is_due(self, now_ms))
         return;
     if (!good) {
-        switch_off_with_pause(self,
-            test == RBL_MUST ? "it does not list 127.0.0.2, as every list must"
-                             : "it lists 127.0.0.1, which no list may",
-            now_ms);
+        snprintf(reason, sizeof reason,
+            test == DNSLIST_MUST ? "it does not list %s, as every list must"
+                                 : "it lists %s, which no list may",
+            kinds[self->zones->kind].shown[test]);
+        switch_off_with_pause(self, reason, now_ms);
         return;
     }
-    self->tested[test] = RBL_TEST_GOOD;
-    if (self->tested[RBL_MUST] == RBL_TEST_GOOD
-        && self->tested[RBL_MUST_NOT] == RBL_TEST_GOOD)
+    self->tested[test] = DNSLIST_TEST_GOOD;
+    if (self->tested[DNSLIST_MUST] == DNSLIST_TEST_GOOD
+        && self->tested[DNSLIST_MUST_NOT] == DNSLIST_TEST_GOOD)
         pass_test(self, now_ms);
 }
 
 /* An untested list stays due, as nothing of it counts before. */
 void
-rbl_zone_untold(RblZone *self, int64_t now_ms)
+dnslist_zone_untold(DnslistZone *self, int64_t now_ms)
 {
-    if (self->state != RBL_UNTESTED && rbl_zone_test_is_due(self, now_ms))
+    if (self->state != DNSLIST_UNTESTED
+        && dnslist_zone_test_is_due(self, now_ms))
         forget_tests(self, now_ms + TEST_AGAIN_MS);
 }
 
 void
-rbl_zone_erred(RblZone *self, uint32_t code, int64_t now_ms)
+dnslist_zone_erred(DnslistZone *self, uint32_t code, int64_t now_ms)
 {
     char reason[64];
 
     self->zones->host->metrics->add(self->zones->host, self->zones->list_errors,
         1);
-    if (self->state == RBL_OFF)
+    if (self->state == DNSLIST_OFF)
         return;
     snprintf(reason, sizeof reason, "it answered %u.%u.%u.%u", code >> 24,
         code >> 16 & 255, code >> 8 & 255, code & 255);
@@ -215,11 +245,11 @@ rbl_zone_erred(RblZone *self, uint32_t code, int64_t now_ms)
 }
 
 void
-rbl_zone_failed(RblZone *self, int64_t now_ms)
+dnslist_zone_failed(DnslistZone *self, int64_t now_ms)
 {
     self->zones->host->metrics->add(self->zones->host,
         self->zones->dns_failures, 1);
-    if (self->state == RBL_OFF || ++self->n_failures < FAILURES_MAX)
+    if (self->state == DNSLIST_OFF || ++self->n_failures < FAILURES_MAX)
         return;
     switch_off(self, "DNS does not answer for it", PAUSE_UNREACHABLE_MS,
         now_ms);
@@ -230,29 +260,30 @@ rbl_zone_failed(RblZone *self, int64_t now_ms)
  * Too many listings
  */
 
-/* FNV-1a.  A host of IPv6 can take any address of its /64. */
+/* FNV-1a. */
 static uint64_t
-hash_client(const WnClient *client)
+hash_subject(const void *subject, size_t len)
 {
+    const uint8_t *bytes = subject;
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-    for (uint32_t i = 0; i < 8 && i < client->address_len; i++)
-        hash = (hash ^ client->address[i]) * UINT64_C(0x100000001b3);
-    return (hash ^ client->address_len) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return (hash ^ len) * UINT64_C(0x100000001b3);
 }
 
 static bool
-is_recent(const RblZone *self, uint64_t client)
+is_recent(const DnslistZone *self, uint64_t subject)
 {
     for (uint32_t i = 0; i < self->n_recent; i++)
-        if (self->recent[i].client == client)
+        if (self->recent[i].subject == subject)
             return true;
     return false;
 }
 
 /* A mean of all at first, and of about the last thousand later. */
 static void
-add_to_baseline(RblZone *self, bool listed)
+add_to_baseline(DnslistZone *self, bool listed)
 {
     uint64_t weight;
 
@@ -263,27 +294,27 @@ add_to_baseline(RblZone *self, bool listed)
 }
 
 static void
-add_recent(RblZone *self, uint64_t client, bool listed)
+add_recent(DnslistZone *self, uint64_t subject, bool listed)
 {
-    RblRecent *place = &self->recent[self->next_recent];
+    DnslistRecent *place = &self->recent[self->next_recent];
 
-    if (self->n_recent == RBL_RECENT) {
+    if (self->n_recent == DNSLIST_RECENT) {
         add_to_baseline(self, place->listed);
         self->n_recent_listed -= place->listed ? 1 : 0;
     } else {
         self->n_recent++;
     }
-    *place = (RblRecent){ client, listed };
+    *place = (DnslistRecent){ subject, listed };
     self->n_recent_listed += listed ? 1 : 0;
-    self->next_recent = (self->next_recent + 1) % RBL_RECENT;
+    self->next_recent = (self->next_recent + 1) % DNSLIST_RECENT;
 }
 
 static bool
-lists_too_many(const RblZone *self)
+lists_too_many(const DnslistZone *self)
 {
-    double share = (double)self->n_recent_listed / RBL_RECENT;
+    double share = (double)self->n_recent_listed / DNSLIST_RECENT;
 
-    if (self->n_recent < RBL_RECENT)
+    if (self->n_recent < DNSLIST_RECENT)
         return false;
     if (self->n_baseline < BASELINE_MIN)
         return self->n_recent_listed >= LISTED_ALL;
@@ -292,20 +323,22 @@ lists_too_many(const RblZone *self)
 }
 
 void
-rbl_zone_saw(RblZone *self, const WnClient *client, bool listed, int64_t now_ms)
+dnslist_zone_saw(DnslistZone *self, const void *subject, size_t len,
+    bool listed, int64_t now_ms)
 {
-    uint64_t hash = hash_client(client);
+    uint64_t hash = hash_subject(subject, len);
     char reason[64];
 
     self->n_failures = 0;
-    if (self->state != RBL_ON || is_recent(self, hash))
+    if (self->state != DNSLIST_ON || is_recent(self, hash))
         return;
     add_recent(self, hash, listed);
     if (lists_too_many(self)) {
-        snprintf(reason, sizeof reason, "it lists %u of the last %d clients",
-            self->n_recent_listed, RBL_RECENT);
+        snprintf(reason, sizeof reason, "it lists %u of the last %d %s",
+            self->n_recent_listed, DNSLIST_RECENT,
+            kinds[self->zones->kind].subjects);
         switch_off_with_pause(self, reason, now_ms);
-    } else if (self->n_recent == RBL_RECENT) {
+    } else if (self->n_recent == DNSLIST_RECENT) {
         self->pause_ms = PAUSE_MIN_MS;
     }
 }

@@ -9,23 +9,23 @@
 #define CODE_TEXT_MAX 15 /* 127.255.255.255 */
 
 bool
-rbl_code_is_error(uint32_t address)
+dnslist_code_is_error(uint32_t address)
 {
     return address >> 24 != 127 || address == LOOPBACK(0, 1)
            || (address & 0xffffff00) == UINT32_C(0x7fffff00);
 }
 
-RblCode
-rbl_spec_code(const RblSpec *self, uint32_t address)
+DnslistCode
+dnslist_spec_code(const DnslistSpec *self, uint32_t address)
 {
-    if (rbl_code_is_error(address))
-        return RBL_CODE_ERROR;
+    if (dnslist_code_is_error(address))
+        return DNSLIST_CODE_ERROR;
     if (self->mask != 0 && (address & self->mask) == 0)
-        return RBL_CODE_OTHER;
+        return DNSLIST_CODE_OTHER;
     for (uint32_t i = 0; i < self->n_ranges; i++)
         if (address >= self->ranges[i].first && address <= self->ranges[i].last)
-            return RBL_CODE_LISTED;
-    return RBL_CODE_OTHER;
+            return DNSLIST_CODE_LISTED;
+    return DNSLIST_CODE_OTHER;
 }
 
 static bool
@@ -50,13 +50,13 @@ take_zone_char(char *out, char c)
 }
 
 static bool
-parse_zone(RblSpec *self, const char *text, size_t len)
+parse_zone(DnslistSpec *self, const char *text, size_t len)
 {
     size_t label = 0;
 
     if (len > 0 && text[len - 1] == '.')
         len--;
-    if (len == 0 || len > RBL_ZONE_MAX)
+    if (len == 0 || len > DNSLIST_ZONE_MAX)
         return false;
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '.') {
@@ -94,7 +94,7 @@ parse_code(const char *text, size_t len, uint32_t *out_code)
 }
 
 static bool
-parse_range(const char *text, size_t len, RblRange *out_range)
+parse_range(const char *text, size_t len, DnslistRange *out_range)
 {
     const char *dash = memchr(text, '-', len);
     size_t first_len = dash != NULL ? (size_t)(dash - text) : len;
@@ -103,13 +103,13 @@ parse_range(const char *text, size_t len, RblRange *out_range)
         return false;
     out_range->last = out_range->first;
     if (dash == NULL)
-        return !rbl_code_is_error(out_range->first);
+        return !dnslist_code_is_error(out_range->first);
     return parse_code(dash + 1, len - first_len - 1, &out_range->last)
            && out_range->first <= out_range->last;
 }
 
 static bool
-parse_ranges(RblSpec *self, const char *text, size_t len)
+parse_ranges(DnslistSpec *self, const char *text, size_t len)
 {
     const char *end = text + len;
 
@@ -117,7 +117,7 @@ parse_ranges(RblSpec *self, const char *text, size_t len)
         const char *comma = memchr(text, ',', (size_t)(end - text));
         const char *stop = comma != NULL ? comma : end;
 
-        if (self->n_ranges == RBL_RANGES_MAX
+        if (self->n_ranges == DNSLIST_RANGES_MAX
             || !parse_range(text, (size_t)(stop - text),
                 &self->ranges[self->n_ranges]))
             return false;
@@ -129,7 +129,7 @@ parse_ranges(RblSpec *self, const char *text, size_t len)
 
 /* Decimal, or hexadecimal behind 0x. */
 static bool
-parse_mask(RblSpec *self, const char *text)
+parse_mask(DnslistSpec *self, const char *text)
 {
     char *end = NULL;
     unsigned long value;
@@ -145,7 +145,7 @@ parse_mask(RblSpec *self, const char *text)
 }
 
 bool
-rbl_spec_parse(RblSpec *self, WnStr text, WnError *err)
+dnslist_spec_parse(DnslistSpec *self, WnStr text, WnError *err)
 {
     const char *end = text.ptr + text.len;
     const char *equals = memchr(text.ptr, '=', text.len);
@@ -161,7 +161,7 @@ rbl_spec_parse(RblSpec *self, WnStr text, WnError *err)
         return fail(err, text, "a mask is a number from 1 to 255");
     if (codes_len == 0 && (equals == NULL || slash != NULL)) {
         self->n_ranges = 1;
-        self->ranges[0] = (RblRange){ LOOPBACK(0, 2), LOOPBACK(0, 255) };
+        self->ranges[0] = (DnslistRange){ LOOPBACK(0, 2), LOOPBACK(0, 255) };
         return true;
     }
     if (!parse_ranges(self, codes, codes_len))
