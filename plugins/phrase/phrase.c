@@ -2,23 +2,17 @@
 
 /*
  * phrase: whole sentences known from spam, looked for in the text that a
- * reader sees.  The list is a file with one phrase per line; it is read once
- * for each distinct set of settings.
+ * reader sees.  The list is the data set "phrases": compiled once, mapped by
+ * every worker.
  */
 
-#include "fold.h"
-#include "index.h"
+#include "plugins/phrase/compile.h"
+#include "plugins/phrase/index.h"
+#include "plugins/phrase/scan.h"
 
-#include <winnow/plugin.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define FILE_MAX (1u << 30)
-#define LINE_MAX_LEN (16u * 1024)
+enum { EVIDENCE_MAX = 200 };
 
 enum { OPT_PHRASES };
 
@@ -30,18 +24,21 @@ static const WnOption options[] = {
         .fallback = "" },
 };
 
+static const WnDataset datasets[] = {
+    { .name = "phrases",
+        .source = "phrase_entry",
+        .columns = "value,source,added_at",
+        .format = PHRASE_FORMAT,
+        .flags = WN_DATASET_FOLDED,
+        .check_row = phrase_check_row,
+        .compile = phrase_compile,
+        .check = phrase_check },
+};
+
 typedef struct PhraseFilter {
     const WnHost *host;
+    PhraseScan *scan;
 } PhraseFilter;
-
-/* A file being read. */
-typedef struct List {
-    const char *path;
-    unsigned long long line;
-    PhraseIndex *index;
-    GString *folded; /* scratch */
-    WnError *err;
-} List;
 
 static int32_t
 phrase_new(const WnHost *host, const WnSettings *settings, void **self,
@@ -50,7 +47,10 @@ phrase_new(const WnHost *host, const WnSettings *settings, void **self,
     PhraseFilter *phrase = calloc(1, sizeof *phrase);
 
     (void)settings;
-    if (phrase == NULL) {
+    if (phrase != NULL)
+        phrase->scan = phrase_scan_new();
+    if (phrase == NULL || phrase->scan == NULL) {
+        free(phrase);
         wn_error_set(err, "out of memory");
         return WN_E_FAILED;
     }
@@ -62,166 +62,74 @@ phrase_new(const WnHost *host, const WnSettings *settings, void **self,
 static void
 phrase_free(void *self)
 {
+    phrase_scan_free(((PhraseFilter *)self)->scan);
     free(self);
 }
 
-/* The open, regular file, or -1. */
-static int
-open_list(const char *path, size_t *size, WnError *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat info;
-
-    if (fd < 0) {
-        wn_error_set(err, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)
-        || (uint64_t)info.st_size > FILE_MAX) {
-        wn_error_set(err, "%s: not a regular file of at most 1 GiB", path);
-        close(fd);
-        return -1;
-    }
-    *size = (size_t)info.st_size;
-    return fd;
-}
-
-/* All of it (transfer full), or NULL. */
-static char *
-read_list(const char *path, size_t *len, WnError *err)
-{
-    size_t size = 0;
-    int fd = open_list(path, &size, err);
-    char *text;
-    ssize_t got = 1;
-
-    if (fd < 0)
-        return NULL;
-    text = malloc(size + 1);
-    *len = 0;
-    while (text != NULL && *len < size && got > 0) {
-        got = read(fd, text + *len, size - *len);
-        if (got > 0)
-            *len += (size_t)got;
-        else if (got < 0 && errno == EINTR)
-            got = 1;
-    }
-    if (text == NULL || got < 0) {
-        wn_error_set(err, "%s: %s", path, strerror(errno));
-        free(text);
-        text = NULL;
-    }
-    close(fd);
-    return text;
-}
-
-/* Adds the line's phrase, folded into the scratch; 0 with err. */
-static int
-add_line(List *list, const char *line, size_t len)
-{
-    GString *folded = list->folded;
-
-    if (len == 0 || line[0] == '#')
-        return 1;
-    if (memchr(line, '\0', len) != NULL || len > LINE_MAX_LEN) {
-        wn_error_set(list->err, "%s:%llu: %s", list->path, list->line,
-            len > LINE_MAX_LEN ? "the line is too long" : "NUL byte");
-        return 0;
-    }
-    phrase_fold(line, len, folded);
-    if (folded->len == 0)
-        return 1;
-    if (folded->len < PHRASE_MIN || folded->len > PHRASE_MAX) {
-        wn_error_set(list->err, "%s:%llu: a phrase has %d to %d bytes",
-            list->path, list->line, PHRASE_MIN, PHRASE_MAX);
-        return 0;
-    }
-    if (phrase_index_add(list->index, folded->str, folded->len))
-        return 1;
-    wn_error_set(list->err, "%s: out of memory", list->path);
-    return 0;
-}
-
-static int
-add_lines(List *list, const char *text, size_t len)
-{
-    static const char mark[] = "\xEF\xBB\xBF";
-    size_t at = len >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
-
-    while (at < len) {
-        const char *line = text + at;
-        const char *end = memchr(line, '\n', len - at);
-        size_t line_len = end != NULL ? (size_t)(end - line) : len - at;
-
-        list->line++;
-        if (!add_line(list, line, line_len))
-            return 0;
-        at += line_len + 1;
-    }
-    if (phrase_index_build(list->index))
-        return 1;
-    wn_error_set(list->err, "%s: out of memory", list->path);
-    return 0;
-}
-
-/* NULL with err. */
-static PhraseIndex *
-compile_list(const char *path, const char *text, size_t len, WnError *err)
-{
-    List list = { .path = path, .err = err, .index = phrase_index_new() };
-    int ok = list.index != NULL;
-
-    if (!ok)
-        wn_error_set(err, "%s: out of memory", path);
-    list.folded = g_string_new(NULL);
-    ok = ok && add_lines(&list, text, len);
-    g_string_free(list.folded, TRUE);
-    if (ok)
-        return list.index;
-    phrase_index_free(list.index);
-    return NULL;
-}
-
-static int32_t
-phrase_policy_new(void *self, const WnSettings *settings, void **policy,
-    WnError *err)
-{
-    const WnHost *host = ((PhraseFilter *)self)->host;
-    WnStr path = host->settings->string(settings, OPT_PHRASES);
-    char *text;
-    size_t len;
-
-    *policy = NULL;
-    if (path.len == 0)
-        return WN_OK;
-    text = read_list(path.ptr, &len, err);
-    if (text == NULL)
-        return WN_E_FAILED;
-    *policy = compile_list(path.ptr, text, len, err);
-    free(text);
-    return *policy != NULL ? WN_OK : WN_E_FAILED;
-}
-
+/* The phrase as the message has it, cut where it is long, and the number to
+ * find its entry by: the CRC-32 of the entry, in SQL CRC32(value). */
 static void
-phrase_policy_free(void *self, void *policy)
+write_evidence(char *evidence, WnStr text, const PhraseHit *hit)
 {
-    (void)self;
-    phrase_index_free(policy);
+    char reference[32];
+    size_t len = hit->end - hit->start;
+    int used = snprintf(reference, sizeof reference, " (entry %u)",
+        hit->entry->crc);
+    size_t room = EVIDENCE_MAX - 2 - (size_t)used;
+    const char *dots = "";
+
+    if (len > room) {
+        dots = "...";
+        for (len = room - 3;
+             ((uint8_t)text.ptr[hit->start + len] & 0xc0) == 0x80;)
+            len--;
+    }
+    snprintf(evidence, EVIDENCE_MAX + 1, "\"%.*s%s\"%s", (int)len,
+        text.ptr + hit->start, dots, reference);
+}
+
+static WnVerdict
+report(const WnHost *host, WnCall *call, WnStr text, const PhraseHit *hits,
+    uint32_t n)
+{
+    char evidence[EVIDENCE_MAX + 1];
+
+    for (uint32_t i = 0; i < n; i++) {
+        write_evidence(evidence, text, &hits[i]);
+        if (wn_match(host, call, "phrase", evidence) != WN_MATCH)
+            return WN_FAIL;
+    }
+    return n > 0 ? WN_MATCH : WN_PASS;
+}
+
+/* Without a data set: should there be one? */
+static bool
+has_list(const WnHost *host, const WnCall *call)
+{
+    return host->settings->string(host->call->settings(call), OPT_PHRASES).len
+           > 0;
 }
 
 static WnVerdict
 phrase_message(void *self, WnCall *call)
 {
-    const WnHost *host = ((PhraseFilter *)self)->host;
-    const PhraseIndex *index = host->call->policy(call);
-    const char *found;
+    PhraseFilter *phrase = self;
+    const WnHost *host = phrase->host;
+    const WnBlob *blob = host->data->blob(call, "phrases");
+    PhraseHit hits[PHRASE_HITS_MAX];
+    PhraseIndex index;
+    WnError err = { .struct_size = sizeof err };
     WnStr text;
 
-    if (index == NULL)
-        return WN_PASS;
+    if (blob == NULL)
+        return has_list(host, call) ? WN_FAIL : WN_PASS;
+    if (!phrase_index_open(&index, blob->data, blob->size, &err)) {
+        wn_log(host, WN_LOG_ERROR, call, "%s", err.text);
+        return WN_FAIL;
+    }
     text = host->message->text(call, WN_TEXT_FOLDED);
-    found = phrase_index_find(index, text.ptr, text.len);
-    return found != NULL ? wn_match(host, call, "phrase", found) : WN_PASS;
+    return report(host, call, text, hits,
+        phrase_scan(phrase->scan, &index, text.ptr, text.len, hits));
 }
 
 static const WnFilter filter = {
@@ -232,15 +140,14 @@ static const WnFilter filter = {
 static const WnPlugin plugin = {
     WN_PLUGIN_HEAD,
     .name = "phrase",
-    .version = "1.0",
+    .version = "2.0",
     .summary = "Finds phrases known from spam in the text.",
     .author = "the winnow authors",
     .license = "MIT",
     WN_OPTIONS(options),
+    WN_DATASETS(datasets),
     .instance_new = phrase_new,
     .instance_free = phrase_free,
-    .policy_new = phrase_policy_new,
-    .policy_free = phrase_policy_free,
     .filter = &filter,
 };
 
