@@ -112,20 +112,51 @@ append_named(const PatternMail *mail, const char *name, PatternForm form,
     return n > 0;
 }
 
-static bool
-read_all(const PatternMail *mail, PatternForm form, GString *out)
+/* The fields behind the first n_received Received fields, or those up to
+ * there. */
+static void
+append_fields(const PatternMail *mail, PatternForm form, uint32_t n_received,
+    bool behind, GString *out)
 {
     uint32_t n = mail->host->message->n_headers(mail->call);
+    uint32_t seen = 0;
 
     for (uint32_t i = 0; i < n && out->len < TEXT_MAX; i++) {
         const WnHeader *header = mail->host->message->header(mail->call, i);
+        bool trusted = seen < n_received;
 
+        seen += header->name.len == strlen("Received")
+                && g_ascii_strncasecmp(header->name.ptr, "Received",
+                       header->name.len)
+                       == 0;
+        if (trusted == behind)
+            continue;
         g_string_append_len(out, header->name.ptr, (gssize)header->name.len);
         g_string_append(out, ": ");
         append_field(out, header,
             form == PATTERN_RAW ? PATTERN_RAW : PATTERN_VALUE);
     }
-    return n > 0;
+}
+
+static bool
+read_all(const PatternMail *mail, PatternForm form, GString *out)
+{
+    append_fields(mail, form, 0, true, out);
+    return out->len > 0;
+}
+
+static bool
+read_untrusted(const PatternMail *mail, PatternForm form, GString *out)
+{
+    append_fields(mail, form, pattern_relays_n_trusted(mail), true, out);
+    return out->len > 0;
+}
+
+static bool
+read_trusted(const PatternMail *mail, PatternForm form, GString *out)
+{
+    append_fields(mail, form, pattern_relays_n_trusted(mail), false, out);
+    return out->len > 0;
 }
 
 static bool
@@ -181,16 +212,6 @@ read_relays_trusted(const PatternMail *mail, PatternForm form, GString *out)
     return true;
 }
 
-/* No host of ours stands in a header. */
-static bool
-read_nothing(const PatternMail *mail, PatternForm form, GString *out)
-{
-    (void)mail;
-    (void)form;
-    (void)out;
-    return true;
-}
-
 static const struct {
     const char *name;
     bool (*read)(const PatternMail *mail, PatternForm form, GString *out);
@@ -199,10 +220,10 @@ static const struct {
     { "MESSAGEID", read_message_id },
     { "ToCc", read_to_cc },
     { "EnvelopeFrom", read_envelope_from },
-    { "ALL-EXTERNAL", read_all },
-    { "ALL-UNTRUSTED", read_all },
-    { "ALL-TRUSTED", read_nothing },
-    { "ALL-INTERNAL", read_nothing },
+    { "ALL-EXTERNAL", read_untrusted },
+    { "ALL-UNTRUSTED", read_untrusted },
+    { "ALL-TRUSTED", read_trusted },
+    { "ALL-INTERNAL", read_trusted },
     { "X-Spam-Relays-External", read_relays_untrusted },
     { "X-Spam-Relays-Untrusted", read_relays_untrusted },
     { "X-Spam-Relays-Trusted", read_relays_trusted },

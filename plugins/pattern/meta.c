@@ -336,3 +336,160 @@ pattern_meta_run(const PatternMeta *self, const uint32_t *values)
     }
     return stack[0];
 }
+
+/* Beyond what rules can count to. */
+#define ANYTHING 1e100
+
+static PatternBounds
+between(double least, double most)
+{
+    return (PatternBounds){ .least = least,
+        .most = most,
+        .never_zero = least > 0 || most < 0 };
+}
+
+/* yes and no: whether it must be, or can not be. */
+static PatternBounds
+truth(bool yes, bool no)
+{
+    return between(yes, !no);
+}
+
+static bool
+is_zero(const PatternBounds *bounds)
+{
+    return bounds->least == 0 && bounds->most == 0;
+}
+
+static PatternBounds
+either(const PatternBounds *a, const PatternBounds *b)
+{
+    return between(MIN(a->least, b->least), MAX(a->most, b->most));
+}
+
+static PatternBounds
+bounds_or(const PatternBounds *a, const PatternBounds *b)
+{
+    PatternBounds all = either(a, b);
+
+    if (a->never_zero || is_zero(b))
+        return *a;
+    if (is_zero(a))
+        return *b;
+    all.never_zero = b->never_zero;
+    return all;
+}
+
+static PatternBounds
+bounds_and(const PatternBounds *a, const PatternBounds *b)
+{
+    PatternBounds zero = between(0, 0);
+
+    if (is_zero(a) || is_zero(b))
+        return zero;
+    return a->never_zero ? *b : either(&zero, b);
+}
+
+static PatternBounds
+bounds_times(const PatternBounds *a, const PatternBounds *b)
+{
+    double ends[] = { a->least * b->least, a->least * b->most,
+        a->most * b->least, a->most * b->most };
+
+    return between(MIN(MIN(ends[0], ends[1]), MIN(ends[2], ends[3])),
+        MAX(MAX(ends[0], ends[1]), MAX(ends[2], ends[3])));
+}
+
+static PatternBounds
+bounds_divide(const PatternBounds *a, const PatternBounds *b)
+{
+    double by = b->least;
+
+    if (b->least != b->most)
+        return between(-ANYTHING, ANYTHING);
+    if (by == 0)
+        return between(0, 0);
+    return by > 0 ? between(a->least / by, a->most / by)
+                  : between(a->most / by, a->least / by);
+}
+
+static PatternBounds
+bounds_equal(const PatternBounds *a, const PatternBounds *b)
+{
+    return truth(a->least == b->most && a->most == b->least
+                     && a->least == a->most,
+        a->most < b->least || b->most < a->least);
+}
+
+static PatternBounds
+bounds_not(const PatternBounds *a)
+{
+    return truth(is_zero(a), a->never_zero);
+}
+
+static PatternBounds
+apply_bounds(Op op, const PatternBounds *a, const PatternBounds *b)
+{
+    PatternBounds equal;
+
+    switch (op) {
+    case OP_OR:
+        return bounds_or(a, b);
+    case OP_AND:
+        return bounds_and(a, b);
+    case OP_EQUAL:
+        return bounds_equal(a, b);
+    case OP_DIFFERENT:
+        equal = bounds_equal(a, b);
+        return bounds_not(&equal);
+    case OP_LESS:
+        return truth(a->most < b->least, a->least >= b->most);
+    case OP_LESS_EQUAL:
+        return truth(a->most <= b->least, a->least > b->most);
+    case OP_MORE:
+        return truth(a->least > b->most, a->most <= b->least);
+    case OP_MORE_EQUAL:
+        return truth(a->least >= b->most, a->most < b->least);
+    case OP_PLUS:
+        return between(a->least + b->least, a->most + b->most);
+    case OP_MINUS:
+        return between(a->least - b->most, a->most - b->least);
+    case OP_TIMES:
+        return bounds_times(a, b);
+    case OP_DIVIDE:
+        return bounds_divide(a, b);
+    case OP_OPEN:
+    case OP_NOT:
+    case OP_NEGATE:
+    case OP_NUMBER:
+    case OP_NAME:
+        break;
+    }
+    g_assert_not_reached();
+}
+
+PatternBounds
+pattern_meta_bounds(const PatternMeta *self, const PatternBounds *values)
+{
+    PatternBounds stack[STACK_MAX];
+    size_t top = 0;
+
+    for (guint i = 0; i < self->steps->len; i++) {
+        const Step *step = &g_array_index(self->steps, Step, i);
+        PatternBounds *last = top > 0 ? &stack[top - 1] : NULL;
+
+        if (step->op == OP_NUMBER) {
+            stack[top++] = between(step->number, step->number);
+        } else if (step->op == OP_NAME) {
+            stack[top++] = values[step->name];
+        } else if (step->op == OP_NOT) {
+            *last = bounds_not(last);
+        } else if (step->op == OP_NEGATE) {
+            *last = between(-last->most, -last->least);
+        } else {
+            top--;
+            last[-1] = apply_bounds(step->op, &last[-1], last);
+        }
+    }
+    return stack[0];
+}

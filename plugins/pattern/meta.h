@@ -28,3 +28,13 @@ const GArray *pattern_meta_names(const PatternMeta *self);
 
 /* values: by the names' numbers.  A division by zero gives 0. */
 double pattern_meta_run(const PatternMeta *self, const uint32_t *values);
+
+/* What a value may be. */
+typedef struct PatternBounds {
+    double least, most;
+    bool never_zero;
+} PatternBounds;
+
+/* What the expression may come to; exact if all values are. */
+PatternBounds pattern_meta_bounds(const PatternMeta *self,
+    const PatternBounds *values);

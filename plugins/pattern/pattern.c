@@ -37,7 +37,7 @@ static const WnOption options[] = {
 typedef struct PatternFilter {
     const WnHost *host;
     PatternMatcher *matcher;
-    int32_t limits; /* metric */
+    int32_t limits, truncated; /* metrics */
 } PatternFilter;
 
 typedef struct PatternPolicy {
@@ -57,6 +57,8 @@ pattern_new(const WnHost *host, const WnSettings *settings, void **self,
     filter->matcher = pattern_matcher_new();
     filter->limits = host->metrics->counter(host, "limits",
         "Matches given up because an expression took too long.");
+    filter->truncated = host->metrics->counter(host, "truncated",
+        "Messages on which not all rules were run: they cost too much.");
     *self = filter;
     return WN_OK;
 }
@@ -128,7 +130,7 @@ log_rules(const WnHost *host, const PatternRules *rules)
         "rules: %u of %u expressions and %u of %u metas usable, %u eval rules"
         " not supported, %u other lines passed over",
         all.n_expressions_usable, all.n_expressions, all.n_metas_usable,
-        all.n_metas, all.n_evals, rules->n_ignored);
+        all.n_metas, all.n_evals - all.n_evals_usable, rules->n_ignored);
     for (guint i = 0; i < rules->warnings->len && i < WARNINGS_MAX; i++)
         wn_log(host, WN_LOG_DEBUG, NULL, "%s",
             (const char *)g_ptr_array_index(rules->warnings, i));
@@ -144,6 +146,7 @@ load_rules(const WnHost *host, const WnSettings *settings, WnError *err)
     for (uint32_t i = 0; i < n; i++) {
         WnStr path = host->settings->item(settings, OPT_RULES, i);
         size_t len = 0;
+        guint before = rules->rules->len;
         g_autofree char *text = read_file(path.ptr, &len, err);
 
         if (text == NULL) {
@@ -151,6 +154,11 @@ load_rules(const WnHost *host, const WnSettings *settings, WnError *err)
             return NULL;
         }
         pattern_rules_read(rules, path.ptr, text, len);
+        /* One with scores for the rules of another file is no mistake. */
+        if (rules->rules->len == before
+            && g_strstr_len(text, (gssize)len, "score") == NULL)
+            wn_log(host, WN_LOG_WARNING, NULL, "rules: %s: holds no rule",
+                path.ptr);
     }
     pattern_rules_finish(rules);
     log_rules(host, rules);
@@ -168,7 +176,7 @@ pattern_policy_new(void *self, const WnSettings *settings, void **policy,
     if (rules == NULL)
         return WN_E_FAILED;
     made = g_new0(PatternPolicy, 1);
-    made->engine = pattern_engine_new(rules);
+    made->engine = pattern_engine_new(rules, PATTERN_SCORES);
     made->threshold = host->settings->integer(settings, OPT_THRESHOLD);
     *policy = made;
     return WN_OK;
@@ -232,6 +240,22 @@ report(const WnHost *host, WnCall *call, const PatternRules *rules,
     return hit->len > 0 ? WN_MATCH : WN_PASS;
 }
 
+/* A message on which not all rules were run is never passed over in silence. */
+static void
+note_skipped(const PatternFilter *filter, WnCall *call,
+    const PatternResults *results)
+{
+    char text[16];
+
+    wn_log(filter->host, WN_LOG_WARNING, call,
+        "%u rules were not run: the message costs too much",
+        results->n_skipped);
+    g_snprintf(text, sizeof text, "%u", results->n_skipped);
+    filter->host->call->set_tag(call, "pattern.rules-not-run", text);
+    if (filter->truncated >= 0)
+        filter->host->metrics->add(filter->host, filter->truncated, 1);
+}
+
 static WnVerdict
 pattern_message(void *self, WnCall *call)
 {
@@ -246,6 +270,8 @@ pattern_message(void *self, WnCall *call)
     pattern_engine_run(policy->engine, filter->matcher, &mail, &results);
     if (results.n_limits > 0 && filter->limits >= 0)
         host->metrics->add(host, filter->limits, results.n_limits);
+    if (results.n_skipped > 0)
+        note_skipped(filter, call, &results);
     if (results.score < policy->threshold)
         return WN_PASS;
     return report(host, call, pattern_engine_rules(policy->engine), &results);

@@ -12,6 +12,9 @@
 
 struct PatternRegex {
     pcre2_code *code;
+    pcre2_code *anchored; /* (nullable) */
+    char *text;
+    uint32_t options;
 };
 
 struct PatternMatcher {
@@ -184,7 +187,7 @@ is_refused(const char *text)
 }
 
 static pcre2_code *
-compile(const PatternSource *source, int *code, PCRE2_SIZE *offset)
+compile(const char *text, uint32_t options, int *code, PCRE2_SIZE *offset)
 {
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     pcre2_code *compiled;
@@ -192,9 +195,12 @@ compile(const PatternSource *source, int *code, PCRE2_SIZE *offset)
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_set_bsr(context, PCRE2_BSR_UNICODE);
     pcre2_set_parens_nest_limit(context, 100);
-    compiled = pcre2_compile((PCRE2_SPTR)source->text, strlen(source->text),
-        options_of(source), code, offset, context);
+    compiled = pcre2_compile((PCRE2_SPTR)text, strlen(text), options, code,
+        offset, context);
     pcre2_compile_context_free(context);
+    /* Without JIT it is slower and finds the same. */
+    if (compiled != NULL)
+        pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
     return compiled;
 }
 
@@ -210,7 +216,7 @@ pattern_regex_new(const PatternSource *source, GError **error)
         fail(error, "the regular expression would run code");
         return NULL;
     }
-    compiled = compile(source, &code, &offset);
+    compiled = compile(source->text, options_of(source), &code, &offset);
     if (compiled == NULL) {
         PCRE2_UCHAR text[160];
 
@@ -219,11 +225,23 @@ pattern_regex_new(const PatternSource *source, GError **error)
             (const char *)text);
         return NULL;
     }
-    /* Without JIT it is slower and finds the same. */
-    pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
     self = g_new0(PatternRegex, 1);
     self->code = compiled;
+    self->text = g_strdup(source->text);
+    self->options = options_of(source);
     return self;
+}
+
+void
+pattern_regex_prepare_places(PatternRegex *self)
+{
+    PCRE2_SIZE offset;
+    int code;
+
+    if (self->anchored == NULL)
+        self->anchored = compile(self->text, self->options | PCRE2_ANCHORED,
+            &code, &offset);
+    g_assert(self->anchored != NULL);
 }
 
 void
@@ -232,6 +250,8 @@ pattern_regex_free(PatternRegex *self)
     if (self == NULL)
         return;
     pcre2_code_free(self->code);
+    pcre2_code_free(self->anchored);
+    g_free(self->text);
     g_free(self);
 }
 
@@ -262,21 +282,57 @@ pattern_matcher_free(PatternMatcher *self)
     g_free(self);
 }
 
-PatternResult
-pattern_regex_match(const PatternRegex *self, PatternMatcher *matcher,
-    const char *text, size_t len, size_t *at)
+/* The machine code itself where there is one: what pcre2_match() checks first
+ * is known, except that text may be no UTF-8. */
+static int
+find(const pcre2_code *code, PCRE2_SPTR text, size_t len, size_t at,
+    PatternMatcher *matcher)
+{
+    uint32_t options = 0;
+    size_t jit = 0;
+
+    pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &jit);
+    pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options);
+    if (jit == 0 || (options & PCRE2_UTF) != 0)
+        return pcre2_match(code, text, len, at, 0, matcher->data,
+            matcher->context);
+    return pcre2_jit_match(code, text, len, at, 0, matcher->data,
+        matcher->context);
+}
+
+typedef struct Subject {
+    const char *text;
+    size_t len;
+} Subject;
+
+static PatternResult
+match(const pcre2_code *code, PatternMatcher *matcher, Subject subject,
+    size_t *at)
 {
     const PCRE2_SIZE *found;
     int result;
 
-    if (*at > len)
+    if (*at > subject.len)
         return PATTERN_NO_MATCH;
-    result = pcre2_match(self->code, (PCRE2_SPTR)text, len, *at, 0,
-        matcher->data, matcher->context);
+    result = find(code, (PCRE2_SPTR)subject.text, subject.len, *at, matcher);
     if (result < 0)
         return result == PCRE2_ERROR_NOMATCH ? PATTERN_NO_MATCH : PATTERN_LIMIT;
     found = pcre2_get_ovector_pointer(matcher->data);
     /* \K in a look-ahead may end before it begins: always go on. */
     *at = found[1] > *at ? found[1] : *at + 1;
     return PATTERN_FOUND;
+}
+
+PatternResult
+pattern_regex_match(const PatternRegex *self, PatternMatcher *matcher,
+    const char *text, size_t len, size_t *at)
+{
+    return match(self->code, matcher, (Subject){ text, len }, at);
+}
+
+PatternResult
+pattern_regex_match_at(const PatternRegex *self, PatternMatcher *matcher,
+    const char *text, size_t len, size_t *at)
+{
+    return match(self->anchored, matcher, (Subject){ text, len }, at);
 }

@@ -49,6 +49,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PatternMatcher, pattern_matcher_free)
 
 typedef enum { PATTERN_NO_MATCH, PATTERN_FOUND, PATTERN_LIMIT } PatternResult;
 
+/* Lets it be looked for at single places, too. */
+void pattern_regex_prepare_places(PatternRegex *self);
+
 /* Looks from *at on; with PATTERN_FOUND *at is where to look for the next. */
 PatternResult pattern_regex_match(const PatternRegex *self,
+    PatternMatcher *matcher, const char *text, size_t len, size_t *at);
+
+/* Looks at *at only, after pattern_regex_prepare_places(). */
+PatternResult pattern_regex_match_at(const PatternRegex *self,
     PatternMatcher *matcher, const char *text, size_t len, size_t *at);

@@ -28,6 +28,8 @@ copy_word(char *out, size_t size, const char *text, const char *stop)
     return text + len;
 }
 
+typedef enum { RELAY_END, RELAY_UNREADABLE, RELAY_READ } RelayState;
+
 static void
 append_relay(GString *out, const Relay *relay)
 {
@@ -66,7 +68,7 @@ take_address(char *out, size_t size, const char *text)
 static const char *
 find_address(Relay *relay, const char *text)
 {
-    static const char *const before[] = { "[", "(", " " };
+    static const char *const before[] = { "[", "(", " ", "@" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(before); i++)
         for (const char *at = strstr(text, before[i]); at != NULL;
@@ -144,8 +146,7 @@ sort_names(Relay *relay, const char *text, const char *first,
     }
     copy_word(relay->helo, sizeof relay->helo, first, " ");
     take_host_before(relay, text, address);
-    if (strstr(text, "may be forged)") != NULL
-        || strstr(text, "RDNS failed") != NULL)
+    if (strstr(text, "RDNS failed") != NULL)
         relay->rdns[0] = '\0';
 }
 
@@ -224,8 +225,9 @@ flatten(WnStr value)
     return g_string_free(text, FALSE);
 }
 
+/* Fills relay from the connection; false if there is none. */
 static bool
-append_client(const PatternMail *mail, GString *out)
+read_client(const PatternMail *mail, Relay *out)
 {
     const WnClient *client = mail->host->facts->client(mail->call);
     const WnAddress *sender = mail->host->facts->sender(mail->call);
@@ -240,6 +242,17 @@ append_client(const PatternMail *mail, GString *out)
     if (sender != NULL)
         copy_word(relay.envelope_from, sizeof relay.envelope_from,
             sender->text.ptr, "");
+    *out = relay;
+    return true;
+}
+
+static bool
+append_client(const PatternMail *mail, GString *out)
+{
+    Relay relay;
+
+    if (!read_client(mail, &relay))
+        return false;
     append_relay(out, &relay);
     return true;
 }
@@ -259,6 +272,28 @@ is_private(const char *ip)
            || n >> 16 == 0xC0A8 || n >> 16 == 0xA9FE;
 }
 
+/* Behind trusted hosts only: they know whom they have let in. */
+static bool
+is_trusted(const Relay *relay)
+{
+    return is_private(relay->ip) || relay->auth[0] != '\0';
+}
+
+/* Reads the nth Received field; RELAY_END if there is none, RELAY_UNREADABLE if
+ * it tells no address. */
+static RelayState
+read_nth(const PatternMail *mail, uint32_t n, Relay *relay)
+{
+    const WnHeader *header = mail->host->message->header_named(mail->call,
+        "Received", n);
+    g_autofree char *text = NULL;
+
+    if (header == NULL)
+        return RELAY_END;
+    text = flatten(header->value);
+    return read_received(relay, text) ? RELAY_READ : RELAY_UNREADABLE;
+}
+
 /* Where the client is known none is trusted; else the first ones are, as long
  * as their addresses are private. */
 void
@@ -267,23 +302,78 @@ pattern_relays_append(const PatternMail *mail, GString *out,
 {
     g_autoptr(GString) client = g_string_new(NULL);
     bool trusted = !append_client(mail, client);
+    RelayState state;
+    Relay relay;
 
     if (which != PATTERN_RELAYS_TRUSTED)
         g_string_append_len(out, client->str, (gssize)client->len);
     for (uint32_t n = 0; n < RECEIVED_MAX; n++) {
-        const WnHeader *header = mail->host->message->header_named(mail->call,
-            "Received", n);
-        g_autofree char *text = NULL;
-        Relay relay;
-
-        if (header == NULL)
+        state = read_nth(mail, n, &relay);
+        if (state == RELAY_END)
             break;
-        text = flatten(header->value);
-        if (!read_received(&relay, text))
+        if (state == RELAY_UNREADABLE)
             continue;
-        trusted = trusted && is_private(relay.ip);
+        trusted = trusted && is_trusted(&relay);
         if (trusted == (which == PATTERN_RELAYS_TRUSTED))
             append_relay(out, &relay);
     }
     g_string_append_c(out, '\n');
+}
+
+uint32_t
+pattern_relays_n_trusted(const PatternMail *mail)
+{
+    uint32_t n_trusted = 0;
+    RelayState state;
+    Relay relay;
+
+    if (mail->host->facts->client(mail->call) != NULL)
+        return 0;
+    for (uint32_t n = 0; n < RECEIVED_MAX; n++) {
+        state = read_nth(mail, n, &relay);
+        if (state == RELAY_END || (state == RELAY_READ && !is_trusted(&relay)))
+            break;
+        n_trusted = n + 1;
+    }
+    return n_trusted;
+}
+
+PatternRelayCounts
+pattern_relays_count(const PatternMail *mail)
+{
+    PatternRelayCounts counts = { .n_trusted = 0 };
+    Relay relay;
+    bool trusted = !read_client(mail, &relay);
+    RelayState state;
+
+    counts.n_untrusted = trusted ? 0 : 1;
+    for (uint32_t n = 0; n < RECEIVED_MAX; n++) {
+        state = read_nth(mail, n, &relay);
+        if (state == RELAY_END)
+            break;
+        trusted = trusted && (state != RELAY_READ || is_trusted(&relay));
+        if (state == RELAY_READ && trusted)
+            counts.n_trusted++;
+        else if (state == RELAY_READ)
+            counts.n_untrusted++;
+    }
+    return counts;
+}
+
+char *
+pattern_relays_first_rdns(const PatternMail *mail)
+{
+    Relay relay;
+
+    if (read_client(mail, &relay))
+        return g_strdup(relay.rdns);
+    for (uint32_t n = 0; n < RECEIVED_MAX; n++) {
+        RelayState state = read_nth(mail, n, &relay);
+
+        if (state == RELAY_END)
+            break;
+        if (state == RELAY_READ && !is_trusted(&relay))
+            return g_strdup(relay.rdns);
+    }
+    return NULL;
 }

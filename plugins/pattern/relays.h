@@ -17,3 +17,15 @@ void pattern_relays_append(const PatternMail *mail, GString *out,
 
 /* One Received field, unfolded; false if it names no address. */
 bool pattern_received_append(GString *out, const char *text);
+
+/* How many Received fields, from the top, trusted hosts wrote. */
+uint32_t pattern_relays_n_trusted(const PatternMail *mail);
+
+typedef struct PatternRelayCounts {
+    uint32_t n_trusted, n_untrusted;
+} PatternRelayCounts;
+
+PatternRelayCounts pattern_relays_count(const PatternMail *mail);
+
+/* The verified name of the first untrusted relay (transfer full, nullable). */
+char *pattern_relays_first_rdns(const PatternMail *mail);

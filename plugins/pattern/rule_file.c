@@ -334,6 +334,35 @@ read_replace_rules(File *file, char *rest)
     }
 }
 
+static void
+read_free_mail(File *file, char *rest)
+{
+    while (*rest != '\0')
+        address_list_add(file->rules->free_mail, take_word(&rest));
+}
+
+/* enlist_addrlist (NAME) address... */
+static void
+read_address_list(File *file, char *rest)
+{
+    char *word = take_word(&rest);
+    size_t len = strlen(word);
+    AddressList *list;
+
+    if (len < 3 || word[0] != '(' || word[len - 1] != ')') {
+        warn(file, "the list has no name");
+        return;
+    }
+    word[len - 1] = '\0';
+    list = g_hash_table_lookup(file->rules->lists, word + 1);
+    if (list == NULL) {
+        list = address_list_new();
+        g_hash_table_insert(file->rules->lists, g_strdup(word + 1), list);
+    }
+    while (*rest != '\0')
+        address_list_add(list, take_word(&rest));
+}
+
 static const Directive directives[] = {
     { "header", read_header },
     { "mimeheader", read_mimeheader },
@@ -348,6 +377,8 @@ static const Directive directives[] = {
     { "urirhsbl", read_foreign },
     { "uridnsbl", read_foreign },
     { "uridnssub", read_foreign },
+    { "freemail_domains", read_free_mail },
+    { "enlist_addrlist", read_address_list },
     { "score", read_score },
     { "describe", read_describe },
     { "tflags", read_tflags },

@@ -2,6 +2,7 @@
 
 #include "rules.h"
 
+#include "evals.h"
 #include "tags.h"
 
 #include <string.h>
@@ -19,6 +20,7 @@ rule_free(void *data)
     g_free(rule->unsupported);
     pattern_regex_free(rule->regex);
     pattern_meta_free(rule->meta);
+    expression_free(rule->expression);
     if (rule->literals != NULL)
         g_ptr_array_unref(rule->literals);
     g_free(rule);
@@ -41,6 +43,9 @@ pattern_rules_new(void)
     self->pre = table_new();
     self->inter = table_new();
     self->post = table_new();
+    self->free_mail = address_list_new();
+    self->lists = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+        (GDestroyNotify)address_list_free);
     self->warnings = g_ptr_array_new_with_free_func(g_free);
     self->meta_order = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     return self;
@@ -57,6 +62,8 @@ pattern_rules_free(PatternRules *self)
     g_hash_table_unref(self->pre);
     g_hash_table_unref(self->inter);
     g_hash_table_unref(self->post);
+    address_list_free(self->free_mail);
+    g_hash_table_unref(self->lists);
     g_ptr_array_unref(self->warnings);
     g_array_unref(self->meta_order);
     g_free(self);
@@ -112,6 +119,35 @@ pattern_rule_refuse(PatternRule *rule, const char *reason)
         rule->unsupported = g_strdup(reason);
 }
 
+/* Compiles what the tags stand for; where that is too long, the tags as groups.
+ * source is then with tags replaced, for what can be said of it. */
+static PatternRegex *
+compile_source(const PatternRules *self, const PatternRule *rule,
+    PatternSource *source, GError **error)
+{
+    g_autofree char *plain = NULL;
+    PatternRegex *regex = NULL;
+    PatternSource groups;
+
+    if ((rule->flags & PATTERN_REPLACED) == 0)
+        return pattern_regex_new(source, error);
+    plain = g_strdup(source->text);
+    if (!pattern_tags_apply(self, &source->text)) {
+        g_set_error(error, PATTERN_ERROR, 0, "its tags make it too long");
+        return NULL;
+    }
+    if (strlen(source->text) <= PATTERN_SOURCE_MAX)
+        regex = pattern_regex_new(source, NULL);
+    if (regex != NULL)
+        return regex;
+    groups = *source;
+    groups.text = pattern_tags_as_groups(self, plain);
+    regex = groups.text != NULL ? pattern_regex_new(&groups, error)
+                                : pattern_regex_new(source, error);
+    g_free(groups.text);
+    return regex;
+}
+
 static void
 compile_expression(PatternRules *self, PatternRule *rule)
 {
@@ -127,16 +163,13 @@ compile_expression(PatternRules *self, PatternRule *rule)
         pattern_rule_refuse(rule, "refers to what another rule captured");
         return;
     }
-    if ((rule->flags & PATTERN_REPLACED) != 0
-        && !pattern_tags_apply(self, &source.text)) {
-        pattern_rule_refuse(rule, "its tags make it too long");
+    rule->regex = compile_source(self, rule, &source, &error);
+    if (rule->regex == NULL) {
+        pattern_rule_refuse(rule, error->message);
         return;
     }
-    rule->regex = pattern_regex_new(&source, &error);
-    if (rule->regex == NULL)
-        pattern_rule_refuse(rule, error->message);
-    else
-        rule->literals = pattern_literals_find(&source);
+    rule->literals = pattern_literals_find(&source);
+    rule->expression = expression_new(&source);
 }
 
 /* Names that no file defines count as 0, as SpamAssassin has them. */
@@ -174,9 +207,10 @@ compile_rule(PatternRules *self, PatternRule *rule)
     if (rule->kind == PATTERN_UNDEFINED)
         return;
     set_score(rule);
-    if ((rule->flags & PATTERN_EVAL) != 0)
-        pattern_rule_refuse(rule, "a function of SpamAssassin's (eval)");
-    else if (rule->kind == PATTERN_META)
+    if ((rule->flags & PATTERN_EVAL) != 0) {
+        if (!pattern_eval_is_known(rule->text))
+            pattern_rule_refuse(rule, "a function of SpamAssassin's (eval)");
+    } else if (rule->kind == PATTERN_META)
         compile_meta(self, rule);
     else if ((rule->flags & PATTERN_EXISTS) == 0 && rule->unsupported == NULL)
         compile_expression(self, rule);
@@ -284,6 +318,7 @@ pattern_rules_coverage(const PatternRules *self)
             continue;
         if ((rule->flags & PATTERN_EVAL) != 0) {
             all.n_evals++;
+            all.n_evals_usable += usable;
         } else if (rule->kind == PATTERN_META) {
             all.n_metas++;
             all.n_metas_usable += usable;

@@ -8,6 +8,8 @@
  * every meta rule that depends on it: it is never taken for "no hit".
  */
 
+#include "address_list.h"
+#include "expression.h"
 #include "literal.h"
 #include "meta.h"
 
@@ -56,7 +58,8 @@ typedef struct PatternRule {
     char *describe;    /* (nullable) */
     char *unsupported; /* the reason, or NULL */
     PatternRegex *regex;
-    GPtrArray *literals; /* (nullable), see pattern_literals_find() */
+    GPtrArray *literals;    /* (nullable), see pattern_literals_find() */
+    Expression *expression; /* (nullable), until there is an engine */
     PatternMeta *meta;
 } PatternRule;
 
@@ -64,9 +67,11 @@ typedef struct PatternRules {
     GPtrArray *rules;    /* of PatternRule */
     GHashTable *by_name; /* to index + 1 */
     GHashTable *tags, *pre, *inter, *post;
-    GPtrArray *warnings; /* of char * */
-    GArray *meta_order;  /* uint32_t: metas behind what they depend on */
-    guint n_ignored;     /* lines with other settings */
+    AddressList *free_mail; /* domains */
+    GHashTable *lists;      /* of AddressList, by name: addresses */
+    GPtrArray *warnings;    /* of char * */
+    GArray *meta_order;     /* uint32_t: metas behind what they depend on */
+    guint n_ignored;        /* lines with other settings */
 } PatternRules;
 
 PatternRules *pattern_rules_new(void);
@@ -93,7 +98,7 @@ void pattern_rule_refuse(PatternRule *rule, const char *reason);
 
 typedef struct PatternCoverage {
     guint n_expressions, n_expressions_usable; /* all kinds with one */
-    guint n_evals;
+    guint n_evals, n_evals_usable;
     guint n_metas, n_metas_usable;
 } PatternCoverage;
 

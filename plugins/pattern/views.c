@@ -4,10 +4,16 @@
 
 #include <string.h>
 
-#define VIEW_MAX (2u * 1024 * 1024)
+/* What is scanned of a message.  Per part SpamAssassin's own limits hold. */
+#define BODY_MAX (128u * 1024)
+#define BODY_PART_MAX 50000u
+#define RAWBODY_MAX (256u * 1024)
+#define FULL_HEAD_MAX (256u * 1024)
+#define FULL_TAIL_MAX (64u * 1024)
+#define URIS_MAX (256u * 1024)
 #define PARAGRAPH_MAX 8192u
-#define RAW_PIECE_MIN 1024u
-#define RAW_PIECE_MAX 2048u
+#define RAW_PIECE_MIN 2048u
+#define RAW_PIECE_MAX 4096u
 
 PatternPieces *
 pattern_pieces_new(void)
@@ -90,7 +96,7 @@ pattern_paragraphs_append(PatternPieces *out, const char *text, size_t len)
 {
     const char *end = text + len;
 
-    while (text < end && out->text->len < VIEW_MAX) {
+    while (text < end) {
         const char *start = text;
         int lines;
 
@@ -127,36 +133,33 @@ pattern_view_body(const PatternMail *mail, PatternPieces *out)
     /* The first piece is the subject's even if there is none. */
     g_string_append_c(out->text, '\n');
     pattern_pieces_end(out);
-    for (uint32_t i = 0; i < n && out->text->len < VIEW_MAX; i++) {
+    for (uint32_t i = 0; i < n && out->text->len < BODY_MAX; i++) {
         WnStr text;
 
         if (!is_text(message->part(mail->call, i)))
             continue;
         text = message->part_text(mail->call, i);
-        pattern_paragraphs_append(out, text.ptr, text.len);
+        pattern_paragraphs_append(out, text.ptr, MIN(text.len, BODY_PART_MAX));
     }
 }
 
-/* Where a piece that starts at text ends best: at a line's end behind the
- * first KiB, else at a blank, else at 2 KiB. */
+/* Where a piece that starts at text ends: at the first line's end, ">" or blank
+ * behind 2 KiB, whichever of these there is within the next 2 KiB. */
 static size_t
 piece_len(const char *text, size_t len)
 {
-    const char *line;
-    size_t at;
+    static const char ends[] = "\n> ";
 
-    if (len <= RAW_PIECE_MIN)
-        return len;
-    line = memchr(text + RAW_PIECE_MIN, '\n',
-        MIN(len, RAW_PIECE_MAX) - RAW_PIECE_MIN);
-    if (line != NULL)
-        return (size_t)(line - text) + 1;
     if (len <= RAW_PIECE_MAX)
         return len;
-    for (at = RAW_PIECE_MAX; at > RAW_PIECE_MIN; at--)
-        if (text[at - 1] == ' ')
-            return at;
-    return RAW_PIECE_MAX;
+    for (const char *end = ends; *end != '\0'; end++) {
+        const char *found = memchr(text + RAW_PIECE_MIN, *end,
+            RAW_PIECE_MAX - RAW_PIECE_MIN);
+
+        if (found != NULL)
+            return (size_t)(found - text) + 1;
+    }
+    return RAW_PIECE_MIN + 1;
 }
 
 static void
@@ -183,13 +186,13 @@ pattern_view_rawbody(const PatternMail *mail, PatternPieces *out)
     uint32_t n = message->n_parts(mail->call);
 
     pattern_pieces_clear(out);
-    for (uint32_t i = 0; i < n && out->text->len < VIEW_MAX; i++) {
+    for (uint32_t i = 0; i < n && out->text->len < RAWBODY_MAX; i++) {
         size_t start = out->text->len;
 
         if (!is_text(message->part(mail->call, i)))
             continue;
         append_without_cr(out->text, message->part_data(mail->call, i),
-            VIEW_MAX - start);
+            RAWBODY_MAX - start);
         while (start < out->text->len) {
             start += piece_len(out->text->str + start, out->text->len - start);
             g_array_append_val(out->ends, start);
@@ -200,10 +203,34 @@ pattern_view_rawbody(const PatternMail *mail, PatternPieces *out)
 void
 pattern_view_full(const PatternMail *mail, PatternPieces *out)
 {
+    WnStr raw = mail->host->message->raw(mail->call);
+    size_t tail;
+
     pattern_pieces_clear(out);
-    append_without_cr(out->text, mail->host->message->raw(mail->call),
-        VIEW_MAX);
+    append_without_cr(out->text, raw, FULL_HEAD_MAX);
+    if (raw.len > FULL_HEAD_MAX) {
+        tail = MIN(raw.len - FULL_HEAD_MAX, FULL_TAIL_MAX);
+        append_without_cr(out->text, (WnStr){ raw.ptr + raw.len - tail, tail },
+            tail);
+    }
     pattern_pieces_end(out);
+}
+
+/* As SpamAssassin has it: as written, and with the scheme that it lacks. */
+static void
+append_uri(PatternPieces *out, const WnUrl *url)
+{
+    bool mail = (url->flags & WN_URL_ADDRESS) != 0;
+    bool bare = mail ? g_ascii_strncasecmp(url->text.ptr, "mailto:", 7) != 0
+                     : (url->flags & WN_URL_NO_SCHEME) != 0;
+
+    g_string_append_len(out->text, url->text.ptr, (gssize)url->text.len);
+    pattern_pieces_end(out);
+    if (bare) {
+        g_string_append(out->text, mail ? "mailto:" : "http://");
+        g_string_append_len(out->text, url->text.ptr, (gssize)url->text.len);
+        pattern_pieces_end(out);
+    }
 }
 
 void
@@ -213,12 +240,12 @@ pattern_view_uri(const PatternMail *mail, PatternPieces *out)
     uint32_t n = message->n_urls(mail->call);
 
     pattern_pieces_clear(out);
-    for (uint32_t i = 0; i < n && out->text->len < VIEW_MAX; i++) {
+    for (uint32_t i = 0; i < n && out->text->len < URIS_MAX; i++) {
         const WnUrl *url = message->url(mail->call, i);
 
-        if ((url->flags & WN_URL_NO_SCHEME) != 0)
-            g_string_append(out->text, "http://");
-        g_string_append_len(out->text, url->text.ptr, (gssize)url->text.len);
-        pattern_pieces_end(out);
+        /* As in SpamAssassin those of the body, not of List-Help and such. */
+        if ((url->flags & (WN_URL_FROM_LINK | WN_URL_FROM_TEXT)) == 0)
+            continue;
+        append_uri(out, url);
     }
 }

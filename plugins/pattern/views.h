@@ -29,7 +29,7 @@ void pattern_view_body(const PatternMail *mail, PatternPieces *out);
 void pattern_paragraphs_append(PatternPieces *out, const char *text,
     size_t len);
 
-/* Text parts without their transfer encoding, in pieces of 1 to 2 KiB. */
+/* Text parts without their transfer encoding, in pieces of 2 to 4 KiB. */
 void pattern_view_rawbody(const PatternMail *mail, PatternPieces *out);
 
 /* The whole message with LF line ends. */

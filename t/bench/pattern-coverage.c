@@ -67,7 +67,7 @@ main(int argc, char **argv)
     print_share("metas", all.n_metas_usable, all.n_metas);
     print_share("together", all.n_expressions_usable + all.n_metas_usable,
         all.n_expressions + all.n_metas);
-    printf("%-12s %5u not supported\n", "eval rules", all.n_evals);
+    print_share("eval rules", all.n_evals_usable, all.n_evals);
     printf("%-12s %5u have a literal\n", "prefilter", n_filtered(rules));
     printf("read and compiled in %.0f ms\n",
         (double)(g_get_monotonic_time() - start) / 1000);

@@ -36,6 +36,26 @@ score    OWN_SHOP    6.0
 header   OWN_EVAL    eval:check_for_something()
 score    OWN_EVAL    9.0
 END
+
+# A list is no file of rules, and every wrong name is told at once.
+{
+    my $dir = $w->{dir};
+    Winnow::Instance::spew("$dir/urls.txt", "pills.example\n");
+    Winnow::Instance::spew("$dir/conf.d/41-list.conf",
+        "[filter lists]\nplugin = pattern\nrules = ../urls.txt\n");
+    my ($exit, $text) = $w->ctl('check');
+    is($exit, 0, 'rules that are none are no error');
+    like($text, qr{urls\.txt: holds no rule}, 'but check warns of them');
+    unlike($text, qr{own\.rules: holds no rule}, 'and of no others');
+    Winnow::Instance::spew("$dir/conf.d/41-list.conf",
+        "[filter lists]\nplugin = pattern\nrules = ..\n"
+            . "[filter urlphone]\nurls = ..\n[filter phrase]\nphrases = ..\n");
+    ($exit, $text) = $w->ctl('check');
+    is($exit, 1, 'folders in place of files are errors');
+    like($text, qr{\[filter \Q$_->[0]\E\].*regular file}, "$_->[0] $_->[1] is told")
+        for [ 'lists', 'rules' ], [ 'urlphone', 'urls' ], [ 'phrase', 'phrases' ];
+    unlink "$dir/conf.d/41-list.conf";
+}
 $w->start;
 
 sub said {

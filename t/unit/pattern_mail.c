@@ -7,6 +7,7 @@ struct WnCall {
     GString *bytes;
     WnHeader *headers; /* and one for those asked for by name */
     WnPart *parts;
+    WnUrl url;
     WnAddress *sender;
     WnClient *client;
     char *text[4]; /* sender, address, rdns, helo */
@@ -114,8 +115,26 @@ get_part_text(WnCall *call, uint32_t n)
 static uint32_t
 get_n_urls(WnCall *call)
 {
-    (void)call;
-    return 0;
+    return wn_message_n_urls(call->message);
+}
+
+static const WnUrl *
+get_url(WnCall *call, uint32_t n)
+{
+    const WnMessageUrl *from = wn_message_url(call->message, n);
+
+    if (from == NULL)
+        return NULL;
+    call->url = (WnUrl){ .struct_size = sizeof call->url,
+        .flags = from->flags,
+        .text = str(from->text),
+        .host = str(from->host),
+        .registered = str(from->registered),
+        .path = str(from->path),
+        .query = str(from->query),
+        .part = from->part,
+        .port = from->port };
+    return &call->url;
 }
 
 static const WnClient *
@@ -163,7 +182,8 @@ fake_mail_new(const char *bytes, size_t len)
         .part = get_part,
         .part_data = get_part_data,
         .part_text = get_part_text,
-        .n_urls = get_n_urls };
+        .n_urls = get_n_urls,
+        .url = get_url };
     self->facts = (WnFactsApi){ .struct_size = sizeof self->facts,
         .client = get_client,
         .sender = get_sender };

@@ -271,6 +271,46 @@ static const HitCase hit_cases[] = {
         "replace_inter N \\W*\nbody R /<inter N><post P><F><I>rst/\n"
         "replace_rules R",
         1 },
+    { "all-external-client", "header R ALL-EXTERNAL =~ /^Received: from helo/",
+        1 },
+    { "relays-bracketless",
+        "header R X-Spam-Relays-Untrusted =~ /helo=ehlo .* helo=helo/", 1 },
+    { "eval-not-trusted", "header R eval:check_all_trusted()", 0 },
+    { "eval-relays", "header R eval:check_no_relays()", 0 },
+    { "eval-free-mail",
+        "freemail_domains other.example from.*\n"
+        "header R eval:check_freemail_from()",
+        1 },
+    { "eval-free-mail-not",
+        "freemail_domains rom.example\nheader R eval:check_freemail_from()",
+        0 },
+    { "eval-free-mail-unknown-test",
+        "header R eval:check_freemail_header('From', '^x')", UNSUPPORTED },
+    { "eval-list",
+        "enlist_addrlist (A) *@*.example\nheader R "
+        "eval:check_from_in_list('A')",
+        1 },
+    { "eval-list-other",
+        "enlist_addrlist (A) *@*.example\nheader R "
+        "eval:check_from_in_list('B')",
+        0 },
+    { "eval-list-no-name", "enlist_addrlist A x@y\nbody R /first/", 1 },
+    { "eval-envelope", "header R eval:check_for_matching_env_and_hdr_from()",
+        0 },
+    { "eval-relay-name", "header R eval:check_mailfrom_matches_rcvd()", 0 },
+    { "eval-short", "body R eval:check_body_length('10000')", 1 },
+    { "eval-not-short", "body R eval:check_body_length('20')", 0 },
+    { "eval-to", "header R eval:check_for_missing_to_header()", 0 },
+    { "eval-to-in-subject", "header R eval:check_for_to_in_subject('user')",
+        0 },
+    { "eval-html", "body R eval:check_for_mime_html()", 0 },
+    { "eval-html-only", "body R eval:check_for_mime_html_only()", 0 },
+    { "eval-quoted", "rawbody R eval:check_for_mime('mime_qp_count')", 1 },
+    { "eval-base64", "rawbody R eval:check_for_mime('mime_base64_count')", 0 },
+    { "eval-mime-unknown", "rawbody R eval:check_for_mime('mime_other')",
+        UNSUPPORTED },
+    { "meta-of-known-eval", "header __E eval:check_no_relays()\nmeta R !__E",
+        1 },
     { "no-replace", "replace_tag F f\nbody R /<F>irst/", 0 },
 };
 
@@ -279,7 +319,8 @@ test_hits(const void *data)
 {
     const HitCase *test = data;
     PatternRules *rules = read_rules(test->rules);
-    g_autoptr(PatternEngine) engine = pattern_engine_new(rules);
+    g_autoptr(PatternEngine)
+        engine = pattern_engine_new(rules, PATTERN_ALL_HITS);
     g_autoptr(PatternMatcher) matcher = pattern_matcher_new();
     g_autoptr(FakeMail) mail = fake_mail_new(message, sizeof message - 1);
     g_auto(PatternResults) results = { .hits = NULL };
@@ -296,6 +337,61 @@ test_hits(const void *data)
         test->hits == UNSUPPORTED ? 0 : test->hits);
 }
 
+/* What is too long with tags written out is compiled as groups. */
+static void
+test_long_tags(void)
+{
+    g_autoptr(GString) text = g_string_new("replace_tag A ");
+    PatternRules *rules;
+    g_autoptr(PatternEngine) engine = NULL;
+    g_autoptr(PatternMatcher) matcher = pattern_matcher_new();
+    g_autoptr(FakeMail) mail = fake_mail_new(message, sizeof message - 1);
+    g_auto(PatternResults) results = { .hits = NULL };
+
+    for (int i = 0; i < 900; i++)
+        g_string_append_printf(text, "%sword%dx?y+", i > 0 ? "|" : "(?:", i);
+    g_string_append(text, "|first para)\nbody R /(?:<A>graph ){1,60}/\n"
+                          "body N /(?:<A>grape ){1,60}/\n"
+                          "replace_rules R N\n");
+    rules = read_rules(text->str);
+    engine = pattern_engine_new(rules, PATTERN_ALL_HITS);
+    g_assert_cmpstr(pattern_rules_find(rules, "R")->unsupported, ==, NULL);
+    pattern_engine_run(engine, matcher, fake_mail_view(mail), &results);
+    g_assert_cmpuint(results.hits[pattern_rules_number(rules, "R")], ==, 1);
+    g_assert_cmpuint(results.hits[pattern_rules_number(rules, "N")], ==, 0);
+}
+
+/* Rules that backtrack without end, all over a long message: the work ends, and
+ * what was not run has not hit, nor has what needs it. */
+static void
+test_work(void)
+{
+    g_autoptr(GString) text = g_string_new("body __LAST /never/\n");
+    g_autoptr(GString) bomb = g_string_new("Subject: x\n\n");
+    PatternRules *rules;
+    g_autoptr(PatternEngine) engine = NULL;
+    g_autoptr(PatternMatcher) matcher = pattern_matcher_new();
+    g_autoptr(FakeMail) mail = NULL;
+    g_auto(PatternResults) results = { .hits = NULL };
+    gint64 start;
+
+    for (int i = 0; i < 200; i++)
+        g_string_append_printf(text,
+            "body __B%d /(\\w+\\s?)*[!?]$/\nmeta M%d !__B%d\n", i, i, i);
+    for (int i = 0; i < 40000; i++)
+        g_string_append(bomb, i % 40 == 39 ? "\n\n!x " : "aaaaa ");
+    rules = read_rules(text->str);
+    engine = pattern_engine_new(rules, PATTERN_ALL_HITS);
+    mail = fake_mail_new(bomb->str, bomb->len);
+    start = g_get_monotonic_time();
+    pattern_engine_run(engine, matcher, fake_mail_view(mail), &results);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 3 * G_USEC_PER_SEC);
+    g_assert_cmpuint(results.n_skipped, >, 0);
+    for (guint i = 0; i < rules->rules->len; i++)
+        g_assert_false(results.skipped[i] && results.hits[i] > 0
+                       && pattern_rules_at(rules, i)->kind == PATTERN_META);
+}
+
 static void
 test_scores(void)
 {
@@ -303,7 +399,8 @@ test_scores(void)
         "body A /first/\nscore A 2.5 1 1 1\nbody B /second/\n"
         "body C /paragraph/\ntflags C nice\nbody __D /two/\n"
         "describe A What A is\nscore E 3\nunknown_word x\n");
-    g_autoptr(PatternEngine) engine = pattern_engine_new(rules);
+    g_autoptr(PatternEngine)
+        engine = pattern_engine_new(rules, PATTERN_ALL_HITS);
     g_autoptr(PatternMatcher) matcher = pattern_matcher_new();
     g_autoptr(FakeMail) mail = fake_mail_new(message, sizeof message - 1);
     g_auto(PatternResults) results = { .hits = NULL };
@@ -343,5 +440,7 @@ main(int argc, char **argv)
     g_test_add_func("/pattern/redos", test_redos);
     g_test_add_func("/pattern/meta-deep", test_meta_deep);
     g_test_add_func("/pattern/scores", test_scores);
+    g_test_add_func("/pattern/long-tags", test_long_tags);
+    g_test_add_func("/pattern/work", test_work);
     return g_test_run();
 }
