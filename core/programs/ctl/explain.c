@@ -12,6 +12,7 @@
 #include "core/base/fd.h"
 #include "core/filtering/engine.h"
 #include "core/smtp/grammar.h"
+#include "core/sync/dataset.h"
 
 #include <stdio.h>
 
@@ -330,6 +331,33 @@ parse_facts(Explain *self)
            && recipients_are_addresses(self->facts.recipients);
 }
 
+/* As the daemon would have them: mapped from what it has published where that
+ * is of the same files, else compiled in memory. */
+static void
+make_datasets(Explain *self, WnProblems *problems)
+{
+    CtlSettings *settings = &self->settings;
+    WnBlobShelf *shelf = wn_snapshot_blobs(settings->snapshot);
+    g_autoptr(WnBlobNeeds)
+        needs = wn_blob_needs_new(settings->config, settings->loader);
+    WnDatasetJob job = { .config = settings->config,
+        .generation = settings->generation,
+        .problems = problems };
+
+    for (guint i = 0; settings->domains != NULL && i < settings->domains->len;
+         i++)
+        wn_blob_needs_note_domain(needs, settings->domains->pdata[i]);
+    wn_blob_needs_add(needs, settings->snapshot);
+    for (unsigned i = 0; i < wn_blob_needs_count(needs); i++) {
+        const WnBlobNeed *need = wn_blob_needs_get(needs, i);
+        WnBlobFile *blob;
+
+        wn_dataset_make(&job, need, &blob);
+        if (blob != NULL)
+            wn_blob_shelf_put(shelf, need->name, blob);
+    }
+}
+
 static bool
 start_host(Explain *self)
 {
@@ -346,6 +374,7 @@ start_host(Explain *self)
         fprintf(stderr, "winnowctl: no DNS: %s\n", error->message);
     self->host = wn_chain_host_new(self->loop, self->settings.config,
         self->settings.loader, self->resolver, problems);
+    make_datasets(self, problems);
     wn_problems_print(problems, text);
     fputs(text->str, stderr);
     self->engine = wn_engine_new(self->loop, self->host, self->resolver, NULL);

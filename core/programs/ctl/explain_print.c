@@ -5,7 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/filtering/trace.h"
-#include "core/message/message.h"
+#include "core/programs/ctl/explain_view.h"
 
 void
 explain_result_init(ExplainResult *self)
@@ -259,56 +259,6 @@ print_headers(const ExplainResult *self, WnJson *json)
     wn_json_close_list(json);
 }
 
-static const struct {
-    uint32_t flag;
-    const char *name;
-} problem_names[] = {
-    { WN_MESSAGE_TOO_DEEP, "too-deep" },
-    { WN_MESSAGE_TOO_MANY, "too-many" },
-    { WN_MESSAGE_TRUNCATED, "truncated" },
-    { WN_MESSAGE_BARE_EOL, "bare-eol" },
-    { WN_MESSAGE_8BIT_HEADER, "8bit-header" },
-};
-
-static void
-print_view(WnSpan bytes, WnJson *json)
-{
-    g_autoptr(WnMessage) message = wn_message_new(bytes);
-    uint32_t problems = wn_message_problems(message);
-
-    wn_json_open_object(json, "view");
-    wn_json_span(json, "text", wn_message_text(message, WN_FORM_SHOWN));
-    wn_json_span(json, "folded", wn_message_text(message, WN_FORM_FOLDED));
-    wn_json_span(json, "hidden", wn_message_text(message, WN_FORM_HIDDEN));
-    wn_json_open_list(json, "urls");
-    for (uint32_t i = 0; i < wn_message_n_urls(message); i++) {
-        const WnMessageUrl *url = wn_message_url(message, i);
-
-        wn_json_open_object(json, NULL);
-        wn_json_span(json, "text", url->text);
-        wn_json_span(json, "host", url->host);
-        wn_json_span(json, "registered", url->registered);
-        wn_json_close_object(json);
-    }
-    wn_json_close_list(json);
-    wn_json_open_list(json, "phones");
-    for (uint32_t i = 0; i < wn_message_n_phones(message, NULL); i++) {
-        const WnMessagePhone *phone = wn_message_phone(message, NULL, i);
-
-        wn_json_open_object(json, NULL);
-        wn_json_span(json, "text", phone->text);
-        wn_json_span(json, "digits", phone->digits);
-        wn_json_close_object(json);
-    }
-    wn_json_close_list(json);
-    wn_json_open_list(json, "problems");
-    for (size_t i = 0; i < G_N_ELEMENTS(problem_names); i++)
-        if ((problems & problem_names[i].flag) != 0)
-            wn_json_str(json, NULL, problem_names[i].name);
-    wn_json_close_list(json);
-    wn_json_close_object(json);
-}
-
 void
 explain_print_json(const ExplainResult *self, GString *out)
 {
@@ -328,27 +278,9 @@ explain_print_json(const ExplainResult *self, GString *out)
     wn_json_close_list(&json);
     print_headers(self, &json);
     if (self->with_view)
-        print_view(self->message, &json);
+        explain_view_json(self, &json);
     wn_json_close_object(&json);
     g_string_append_c(out, '\n');
-}
-
-/* A message may hold what would change a terminal: shown as \xNN. */
-static void
-append_printable(GString *out, WnSpan text)
-{
-    while (text.len > 0) {
-        uint32_t code;
-        size_t len = wn_text_utf8_next(text, &code);
-
-        if (len > 0 && (code == '\t' || wn_text_is_printable(code)))
-            g_string_append_len(out, text.ptr, (gssize)len);
-        else
-            for (size_t i = 0; i < MAX(len, 1); i++)
-                g_string_append_printf(out, "\\x%02x",
-                    (unsigned)(unsigned char)text.ptr[i]);
-        text = wn_span_slice(text, MAX(len, 1), text.len);
-    }
 }
 
 static void
@@ -361,7 +293,7 @@ append_entry(GString *out, const WnLedgerEntry *entry)
         g_string_append_printf(out,
             "  %.*s: ", (int)entry->findings[0].rule.len,
             entry->findings[0].rule.ptr);
-        append_printable(out, entry->findings[0].evidence);
+        explain_append_printable(out, entry->findings[0].evidence);
     }
     if (entry->action.len > 0)
         g_string_append_printf(out, "  -> %.*s", (int)entry->action.len,
@@ -390,43 +322,6 @@ append_recipient(const ExplainResult *self, const ExplainRecipient *recipient,
         append_entry(out, &decision->entries[i]);
 }
 
-/* Each line by itself, set off from what explain says. */
-static void
-append_lines(GString *out, const char *title, WnSpan text)
-{
-    if (text.len == 0)
-        return;
-    g_string_append_printf(out, "  %s:\n", title);
-    while (text.len > 0) {
-        const char *lf = memchr(text.ptr, '\n', text.len);
-        size_t len = lf != NULL ? (size_t)(lf - text.ptr) : text.len;
-        size_t shown = len > 0 && text.ptr[len - 1] == '\r' ? len - 1 : len;
-
-        g_string_append(out, "    | ");
-        append_printable(out, wn_span_slice(text, 0, shown));
-        g_string_append_c(out, '\n');
-        text = wn_span_slice(text, len + 1, text.len);
-    }
-}
-
-static void
-append_view(const ExplainResult *self, GString *out)
-{
-    g_autoptr(WnMessage) message = wn_message_new(self->message);
-    uint32_t problems = wn_message_problems(message);
-
-    append_lines(out, "text as a reader sees it",
-        wn_message_text(message, WN_FORM_SHOWN));
-    append_lines(out, "folded, as filters compare it",
-        wn_message_text(message, WN_FORM_FOLDED));
-    append_lines(out, "hidden from a reader",
-        wn_message_text(message, WN_FORM_HIDDEN));
-    for (size_t i = 0; i < G_N_ELEMENTS(problem_names); i++)
-        if ((problems & problem_names[i].flag) != 0)
-            g_string_append_printf(out, "  problem: %s\n",
-                problem_names[i].name);
-}
-
 void
 explain_print_text(const ExplainResult *self, GString *out)
 {
@@ -441,8 +336,8 @@ explain_print_text(const ExplainResult *self, GString *out)
         g_autofree char *title = g_strdup_printf("header that %s gets",
             reached->address);
 
-        append_lines(out, title, wn_span(header->str, header->len));
+        explain_append_lines(out, title, wn_span(header->str, header->len));
     }
     if (self->with_view)
-        append_view(self, out);
+        explain_view_text(self, out);
 }
