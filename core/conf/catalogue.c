@@ -210,7 +210,7 @@ read_option(WnReader *reader, WnPluginInfo *info)
     spec.min = (int64_t)wn_read_u64(reader);
     spec.max = (int64_t)wn_read_u64(reader);
     spec.choices = read_choices(reader);
-    if (spec.name == NULL || kind > WN_OPTION_NET_LIST
+    if (spec.name == NULL || kind > WN_OPTION_NAME_LIST
         || (kind == WN_OPTION_ENUM && spec.choices == NULL))
         reader->failed = true;
     if (wn_reader_ok(reader))

@@ -67,6 +67,7 @@ wn_config_free(WnConfig *self)
     g_free(self->mariadb_user);
     g_free(self->mariadb_password_file);
     g_free(self->mariadb_tls);
+    g_free(self->mariadb_tls_ca);
     g_free(self);
 }
 

@@ -51,6 +51,9 @@ typedef struct WnEgressConfig {
     GArray *addresses; /* WnNetaddr */
 } WnEgressConfig;
 
+/* An 8-bit message for a server that does not offer 8BITMIME. */
+typedef enum { WN_8BIT_SEND, WN_8BIT_BOUNCE } WnWithout8bitmime;
+
 typedef struct WnConfig {
     char *path;   /* of winnow.conf, absolute */
     char *folder; /* it stands in */
@@ -73,16 +76,21 @@ typedef struct WnConfig {
     unsigned max_connections;
     unsigned max_connections_per_client;
     int64_t min_free_space;
+    int64_t filter_memory; /* of one winnow-filter; 0: any */
 
     char *dns_servers; /* "127.0.0.1:53; ..." */
 
     WnSettingsSource source;
     int64_t interval_ms;
     char **mariadb_hosts; /* as written; checked by winnow-sync's source */
-    char *mariadb_database, *mariadb_user, *mariadb_password_file, *mariadb_tls;
+    char *mariadb_database, *mariadb_user, *mariadb_password_file;
+    char *mariadb_tls;    /* "off"; "required": with a verified certificate */
+    char *mariadb_tls_ca; /* NULL: the system's authorities */
 
     GArray *retry_ms; /* int64_t, at least one; the last repeats */
     int64_t lifetime_ms, delay_notice_ms;
+    int64_t connect_timeout_ms, reply_timeout_ms, message_timeout_ms;
+    WnWithout8bitmime without_8bitmime;
 
     GPtrArray *egress;  /* WnEgressConfig */
     GPtrArray *filters; /* WnFilterConfig in position, then name order */

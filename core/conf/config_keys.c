@@ -27,7 +27,7 @@ static const char *const sandbox_names[] = { "off", "try", "require", NULL };
 static const char *const bare_names[] = { "refuse", "normalise", NULL };
 static const char *const source_names[] = { "files", "mariadb", NULL };
 static const char *const log_names[] = { "text", "json", NULL };
-static const char *const tls_names[] = { "off", "required", "verify", NULL };
+static const char *const tls_names[] = { "off", "required", NULL };
 
 typedef char *(*ItemFn)(const char *item, GArray *list);
 
@@ -258,6 +258,8 @@ static const WnKeySpec limit_keys[] = {
         max_connections_per_client, .min = 1, .max = 1000000),
     KEY("min_free_space", wn_key_set_size, min_free_space, .min = 0,
         .max = GIB * KIB * KIB),
+    KEY("filter_memory", wn_key_set_size, filter_memory, .min = 0,
+        .max = GIB * KIB),
 };
 
 static const WnKeySpec dns_keys[] = {
@@ -276,7 +278,10 @@ static const WnKeySpec mariadb_keys[] = {
     KEY("user", wn_key_set_text, mariadb_user),
     KEY("password_file", wn_key_set_path, mariadb_password_file),
     KEY("tls", set_tls_name, mariadb_tls, .names = tls_names),
+    KEY("tls_ca", wn_key_set_path, mariadb_tls_ca),
 };
+
+static const char *const without_8bitmime_names[] = { "send", "bounce", NULL };
 
 static const WnKeySpec delivery_keys[] = {
     KEY("retry", set_retry, retry_ms),
@@ -284,6 +289,14 @@ static const WnKeySpec delivery_keys[] = {
         .max = 60 * DAY_MS),
     KEY("delay_notice", wn_key_set_duration, delay_notice_ms, .min = SECOND_MS,
         .max = 60 * DAY_MS),
+    KEY("connect_timeout", wn_key_set_duration, connect_timeout_ms,
+        .min = SECOND_MS, .max = HOUR_MS),
+    KEY("reply_timeout", wn_key_set_duration, reply_timeout_ms,
+        .min = SECOND_MS, .max = HOUR_MS),
+    KEY("message_timeout", wn_key_set_duration, message_timeout_ms,
+        .min = SECOND_MS, .max = HOUR_MS),
+    KEY("without_8bitmime", wn_key_set_name, without_8bitmime,
+        .names = without_8bitmime_names),
 };
 
 static const WnKeySpec egress_keys[] = {
@@ -390,10 +403,14 @@ wn_config_set_defaults(WnConfig *config)
     config->max_connections = 10000;
     config->max_connections_per_client = 50;
     config->min_free_space = 256 * MIB;
+    config->filter_memory = 2 * GIB;
     config->dns_servers = g_strdup("127.0.0.1:53");
     config->source = WN_SOURCE_FILES;
     config->interval_ms = 10 * SECOND_MS;
     config->mariadb_tls = g_strdup("required");
     config->lifetime_ms = 5 * DAY_MS;
     config->delay_notice_ms = 4 * HOUR_MS;
+    config->connect_timeout_ms = 30 * SECOND_MS;
+    config->reply_timeout_ms = 5 * MINUTE_MS;
+    config->message_timeout_ms = 10 * MINUTE_MS;
 }

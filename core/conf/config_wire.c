@@ -33,7 +33,7 @@ typedef struct Member {
 
 /* Whoever adds a member to a struct adds it to its table. */
 #if GLIB_SIZEOF_VOID_P == 8
-G_STATIC_ASSERT(sizeof(WnConfig) == 280);
+G_STATIC_ASSERT(sizeof(WnConfig) == 328);
 G_STATIC_ASSERT(sizeof(WnFilterConfig) == 80);
 G_STATIC_ASSERT(sizeof(WnEgressConfig) == 16);
 G_STATIC_ASSERT(sizeof(WnSetting) == 40);
@@ -69,6 +69,7 @@ static const Member config_members[] = {
     CONFIG(NUMBER, max_connections),
     CONFIG(NUMBER, max_connections_per_client),
     CONFIG(LARGE, min_free_space),
+    CONFIG(LARGE, filter_memory),
     CONFIG(TEXT, dns_servers),
     CONFIG(NUMBER, source),
     CONFIG(LARGE, interval_ms),
@@ -77,9 +78,14 @@ static const Member config_members[] = {
     CONFIG(TEXT, mariadb_user),
     CONFIG(TEXT, mariadb_password_file),
     CONFIG(TEXT, mariadb_tls),
+    CONFIG(TEXT, mariadb_tls_ca),
     CONFIG(LARGES, retry_ms),
     CONFIG(LARGE, lifetime_ms),
     CONFIG(LARGE, delay_notice_ms),
+    CONFIG(LARGE, connect_timeout_ms),
+    CONFIG(LARGE, reply_timeout_ms),
+    CONFIG(LARGE, message_timeout_ms),
+    CONFIG(NUMBER, without_8bitmime),
 };
 
 #define FILTER(kind, name)                   \

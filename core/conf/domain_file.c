@@ -26,6 +26,7 @@ typedef struct Reading {
     GHashTable *domains;       /* name to the place of its file in files, + 1 */
     unsigned file;             /* place of the file being read */
     GHashTable *mailbox_files; /* names of files, as a set */
+    const WnDomainFileEdit *edit; /* NULL: none */
 } Reading;
 
 /* What the [domain] groups of a file have in common. */
@@ -257,6 +258,12 @@ read_mailbox_lines(const Reading *self, WnDomainSetting *domain,
     }
 }
 
+static bool
+is_edited(const Reading *self, const char *name)
+{
+    return self->edit != NULL && strcmp(self->edit->name, name) == 0;
+}
+
 static void
 read_mailboxes(const Reading *self, WnDomainSetting *domain, WnPlace place)
 {
@@ -275,7 +282,10 @@ read_mailboxes(const Reading *self, WnDomainSetting *domain, WnPlace place)
     }
     path = g_build_filename(self->folder, name, NULL);
     shown = g_build_filename(self->shown, name, NULL);
-    if (wn_text_file_read(path, shown, self->problems, &file))
+    if (is_edited(self, name)
+            ? wn_text_file_take(wn_span_str(self->edit->text), shown,
+                self->problems, &file)
+            : wn_text_file_read(path, shown, self->problems, &file))
         read_mailbox_lines(self, domain, shown, wn_span(file.text, file.len));
 }
 
@@ -373,7 +383,11 @@ read_file(Reading *self)
     g_autofree char *path = g_strconcat(self->folder, "/", name, NULL);
     g_autofree char *shown = g_strconcat(self->shown, "/", name, NULL);
     uint64_t reported = wn_problems_reported(self->problems);
-    g_autoptr(WnKeyfile) keys = wn_keyfile_read(path, shown, self->problems);
+    g_autoptr(WnKeyfile)
+        keys = is_edited(self, name)
+                   ? wn_keyfile_parse(wn_span_str(self->edit->text), path,
+                       shown, self->problems)
+                   : wn_keyfile_read(path, shown, self->problems);
     DomainFile file = { .keys = keys };
 
     if (keys == NULL)
@@ -384,6 +398,30 @@ read_file(Reading *self)
     g_ptr_array_unref(file.filters);
 }
 
+static int
+compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* The names of the files as they will be. */
+static void
+apply_edit(const WnDomainFileEdit *edit, GPtrArray *names, const char *suffix)
+{
+    guint at = 0;
+
+    if (edit == NULL || !g_str_has_suffix(edit->name, suffix))
+        return;
+    while (at < names->len && strcmp(names->pdata[at], edit->name) != 0)
+        at++;
+    if (at < names->len && edit->text == NULL)
+        g_ptr_array_remove_index(names, at);
+    if (at < names->len || edit->text == NULL)
+        return;
+    g_ptr_array_add(names, g_strdup(edit->name));
+    g_ptr_array_sort(names, compare_names);
+}
+
 static GHashTable *
 list_mailbox_files(const Reading *self)
 {
@@ -392,6 +430,7 @@ list_mailbox_files(const Reading *self)
     GHashTable *set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
         NULL);
 
+    apply_edit(self->edit, names, MAILBOX_SUFFIX);
     for (unsigned i = 0; i < names->len; i++)
         g_hash_table_add(set, g_strdup(g_ptr_array_index(names, i)));
     return set;
@@ -400,6 +439,13 @@ list_mailbox_files(const Reading *self)
 void
 wn_domain_files_read(const char *folder, WnProblems *problems, WnDomainFn fn,
     void *user)
+{
+    wn_domain_files_read_edited(folder, NULL, problems, fn, user);
+}
+
+void
+wn_domain_files_read_edited(const char *folder, const WnDomainFileEdit *edit,
+    WnProblems *problems, WnDomainFn fn, void *user)
 {
     g_autofree char *absolute = g_canonicalize_filename(folder, NULL);
     g_autofree char *shown = g_path_get_basename(absolute);
@@ -413,8 +459,10 @@ wn_domain_files_read(const char *folder, WnProblems *problems, WnDomainFn fn,
         .strings = g_string_chunk_new(1 << 16),
         .files = names,
         .domains = g_hash_table_new(g_str_hash, g_str_equal),
+        .edit = edit,
     };
 
+    apply_edit(edit, names, ".conf");
     reading.mailbox_files = list_mailbox_files(&reading);
     for (reading.file = 0; reading.file < names->len; reading.file++)
         read_file(&reading);

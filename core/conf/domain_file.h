@@ -98,5 +98,15 @@ typedef void (*WnDomainFn)(void *user, WnDomainSetting *take_domain);
 void wn_domain_files_read(const char *folder, WnProblems *problems,
     WnDomainFn fn, void *user);
 
+/* The same as it would be after an edit: the file of that name in the folder,
+ * a domain file or a list of mailboxes, holds text (NULL: is gone). */
+typedef struct WnDomainFileEdit {
+    const char *name;
+    const char *text;
+} WnDomainFileEdit;
+void wn_domain_files_read_edited(const char *folder,
+    const WnDomainFileEdit *edit, WnProblems *problems, WnDomainFn fn,
+    void *user);
+
 const char *wn_domain_status_name(WnDomainStatus status);
 const char *wn_tls_policy_name(WnTlsPolicy policy);

@@ -321,24 +321,42 @@ folder_of(const char *path)
     return g_path_get_dirname(absolute);
 }
 
+static WnKeyfile *
+keyfile_new(WnTextFile *take_text, const char *path, const char *shown,
+    WnProblems *problems)
+{
+    WnKeyfile *self = g_new0(WnKeyfile, 1);
+
+    self->path = g_strdup(shown);
+    self->folder = folder_of(path);
+    self->owner = take_text->owner;
+    self->file_group = take_text->group;
+    self->mode = take_text->mode;
+    self->groups = g_ptr_array_new_with_free_func(group_free);
+    self->text = g_steal_pointer(&take_text->text);
+    parse_text(self, take_text->len, problems);
+    return self;
+}
+
 WnKeyfile *
 wn_keyfile_read(const char *path, const char *shown, WnProblems *problems)
 {
     g_auto(WnTextFile) text = { 0 };
-    WnKeyfile *self;
 
     if (!wn_text_file_read(path, shown, problems, &text))
         return NULL;
-    self = g_new0(WnKeyfile, 1);
-    self->path = g_strdup(shown);
-    self->folder = folder_of(path);
-    self->owner = text.owner;
-    self->file_group = text.group;
-    self->mode = text.mode;
-    self->groups = g_ptr_array_new_with_free_func(group_free);
-    self->text = g_steal_pointer(&text.text);
-    parse_text(self, text.len, problems);
-    return self;
+    return keyfile_new(&text, path, shown, problems);
+}
+
+WnKeyfile *
+wn_keyfile_parse(WnSpan text, const char *path, const char *shown,
+    WnProblems *problems)
+{
+    g_auto(WnTextFile) file = { 0 };
+
+    if (!wn_text_file_take(text, shown, problems, &file))
+        return NULL;
+    return keyfile_new(&file, path, shown, problems);
 }
 
 void

@@ -43,6 +43,9 @@ typedef struct WnKeyfile {
  * shown is the path for messages. */
 WnKeyfile *wn_keyfile_read(const char *path, const char *shown,
     WnProblems *problems);
+/* The same of a text; path says where it will stand. */
+WnKeyfile *wn_keyfile_parse(WnSpan text, const char *path, const char *shown,
+    WnProblems *problems);
 void wn_keyfile_free(WnKeyfile *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnKeyfile, wn_keyfile_free)
 

@@ -222,6 +222,39 @@ parse_net_list(const WnOptionSpec *spec, const char *text, WnOptionValue *value,
     return true;
 }
 
+static bool
+parse_address_list(const WnOptionSpec *spec, const char *text,
+    WnOptionValue *value, char **out_error)
+{
+    if (!parse_list(spec, text, value, out_error))
+        return false;
+    for (unsigned i = 0; i < value->items->len; i++) {
+        g_autofree char *local = NULL;
+        g_autofree char *domain = NULL;
+
+        if (!wn_address_split(g_ptr_array_index(value->items, i), &local,
+                &domain, out_error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+parse_name_list(const WnOptionSpec *spec, const char *text,
+    WnOptionValue *value, char **out_error)
+{
+    if (!parse_list(spec, text, value, out_error))
+        return false;
+    for (unsigned i = 0; i < value->items->len; i++) {
+        const char *item = g_ptr_array_index(value->items, i);
+        g_autofree char *name = NULL;
+
+        if (!wn_domain_name_parse(item + (item[0] == '.'), &name, out_error))
+            return false;
+    }
+    return true;
+}
+
 char *
 wn_option_network_fault(const char *text, WnNetwork *out_network)
 {
@@ -253,6 +286,8 @@ static const struct {
     [WN_OPTION_ADDRESS] = { "address", parse_address },
     [WN_OPTION_STRING_LIST] = { "list", parse_list },
     [WN_OPTION_NET_LIST] = { "list of networks", parse_net_list },
+    [WN_OPTION_ADDRESS_LIST] = { "list of addresses", parse_address_list },
+    [WN_OPTION_NAME_LIST] = { "list of names", parse_name_list },
 };
 
 /* What holds for every kind; NULL: nothing wrong. */

@@ -23,16 +23,19 @@ typedef enum {
     WN_OPTION_STRING,
     WN_OPTION_ADDRESS,
     WN_OPTION_STRING_LIST,
-    WN_OPTION_NET_LIST
+    WN_OPTION_NET_LIST,
+    WN_OPTION_ADDRESS_LIST,
+    WN_OPTION_NAME_LIST
 } WnOptionKind; /* = WN_OPT_* */
 
 enum {
     WN_OPTION_PER_DOMAIN = 1u << 0,
     WN_OPTION_REQUIRED = 1u << 1,
     WN_OPTION_SECRET = 1u << 2,
-    WN_OPTION_FILE = 1u << 3 /* the value names a file: made absolute against
-                              * the folder of the file that sets it */
-};                           /* = WN_OPT_* flags */
+    WN_OPTION_FILE = 1u << 3, /* the value names a file: made absolute against
+                               * the folder of the file that sets it */
+    WN_OPTION_RISKY = 1u << 4 /* a value is warned of, with help as reason */
+};                            /* = WN_OPT_* flags */
 
 typedef struct WnOptionSpec {
     char *name;

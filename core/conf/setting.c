@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/conf/setting.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/text.h"
@@ -132,6 +133,73 @@ report_unknown(const WnSettingCheck *check, const WnSetting *setting)
         "unknown option of plugin \"%s\"%s", owner->name, hint);
 }
 
+/*
+ * Files that a database names
+ */
+
+static bool
+is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    return strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+/* As it is written, and where links lead.  What is not there is found out by
+ * who opens it. */
+static bool
+is_list_of(const char *path, const char *parent)
+{
+    g_autofree char *folder = g_build_filename(parent, WN_LISTS_FOLDER, NULL);
+    char *real_folder = realpath(folder, NULL);
+    char *real = realpath(path, NULL);
+    bool below = is_below(path, folder)
+                 && (real == NULL || real_folder == NULL
+                     || is_below(real, real_folder));
+
+    free(real);
+    free(real_folder);
+    return below;
+}
+
+static bool
+is_list(const WnConfig *config, const char *path)
+{
+    g_autofree char *plain = g_canonicalize_filename(path, "/");
+
+    return strcmp(plain, path) == 0
+           && (is_list_of(path, config->state)
+               || is_list_of(path, config->folder));
+}
+
+static bool
+check_files(const WnSettingCheck *check, const WnSetting *setting,
+    const WnOptionSpec *spec)
+{
+    const WnConfig *config = check->database_of;
+    const char *one[] = { setting->value, NULL };
+    g_auto(GStrv) paths = NULL;
+
+    if (config == NULL || (spec->flags & WN_OPTION_FILE) == 0
+        || *setting->value == '\0')
+        return true;
+    paths = spec->kind == WN_OPTION_STRING_LIST
+                ? wn_key_split_list(setting->value)
+                : g_strdupv((char **)(uintptr_t)one);
+    for (size_t i = 0; paths[i] != NULL; i++) {
+        if (is_list(config, paths[i]))
+            continue;
+        wn_problems_add(check->problems, setting_place(check, setting),
+            "\"%s\" is not a file that the database may name; the operator "
+            "puts "
+            "lists below %s/" WN_LISTS_FOLDER " or %s/" WN_LISTS_FOLDER
+            ", and here stands the whole path",
+            paths[i], config->state, config->folder);
+        return false;
+    }
+    return true;
+}
+
 bool
 wn_setting_check(const WnSettingCheck *check, const WnSetting *setting)
 {
@@ -155,6 +223,13 @@ wn_setting_check(const WnSettingCheck *check, const WnSetting *setting)
             fault);
         return false;
     }
+    if (!check_files(check, setting, spec)) {
+        wn_option_value_clear(&value);
+        return false;
+    }
+    if ((spec->flags & WN_OPTION_RISKY) != 0 && *setting->value != '\0')
+        wn_problems_warn(check->problems, setting_place(check, setting), "%s",
+            spec->help);
     wn_option_value_clear(&value);
     return true;
 }

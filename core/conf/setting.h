@@ -11,6 +11,8 @@
 
 #define WN_ACTION_PREFIX "action."
 #define WN_INSTANCE_NAME_MAX 64
+/* Below state, and beside winnow.conf. */
+#define WN_LISTS_FOLDER "lists"
 
 /* key and value are copied; file is NULL for what comes from a database. */
 WnSetting *wn_setting_new(const char *key, const char *value, const char *file,
@@ -24,6 +26,9 @@ typedef struct WnSettingCheck {
     const WnPluginInfo *action; /* NULL: report only */
     WnSettingLevel level;
     const char *group; /* for messages */
+    /* Given: values come from a database.  Who writes there does not choose
+     * what the relay may read: they name files of its folders for lists. */
+    const WnConfig *database_of;
     WnProblems *problems;
 } WnSettingCheck;
 

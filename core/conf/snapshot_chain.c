@@ -196,6 +196,9 @@ merge_options(Merge *self, const Candidate *candidate,
         .level = WN_SETTING_OF_DOMAIN,
         .group = base->group,
         .problems = self->problems,
+        .database_of = self->maker->config->source == WN_SOURCE_MARIADB
+                           ? self->maker->config
+                           : NULL,
     };
 
     link->options = wn_arena_alloc(self->arena,

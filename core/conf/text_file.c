@@ -95,6 +95,30 @@ read_at_most(int fd, char *text, size_t size, size_t *out_len)
     return true;
 }
 
+static void
+drop_byte_order_mark(WnTextFile *file)
+{
+    if (file->len < 3 || memcmp(file->text, byte_order_mark, 3) != 0)
+        return;
+    file->len -= 3;
+    memmove(file->text, file->text + 3, file->len);
+}
+
+bool
+wn_text_file_take(WnSpan text, const char *shown, WnProblems *problems,
+    WnTextFile *out_file)
+{
+    g_auto(WnTextFile) file = { .text = wn_span_dup(text), .len = text.len };
+
+    drop_byte_order_mark(&file);
+    file.text[file.len] = '\0';
+    if (!check_text(&file, shown, problems))
+        return false;
+    *out_file = file;
+    file.text = NULL;
+    return true;
+}
+
 bool
 wn_text_file_read(const char *path, const char *shown, WnProblems *problems,
     WnTextFile *out_file)
@@ -113,10 +137,7 @@ wn_text_file_read(const char *path, const char *shown, WnProblems *problems,
             g_strerror(errno));
         return false;
     }
-    if (file.len >= 3 && memcmp(file.text, byte_order_mark, 3) == 0) {
-        file.len -= 3;
-        memmove(file.text, file.text + 3, file.len);
-    }
+    drop_byte_order_mark(&file);
     file.text[file.len] = '\0';
     if (!check_text(&file, shown, problems))
         return false;
@@ -151,6 +172,22 @@ wn_text_file_line(WnSpan *rest, WnSpan *out_line)
         out_line->len--;
     *rest = wn_span(rest->ptr + used, rest->len - used);
     return true;
+}
+
+WnSpan
+wn_text_file_entry(WnSpan line)
+{
+    const char *at = line.ptr;
+    const char *end = line.ptr + line.len;
+
+    while (at < end && (at = memchr(at, '#', (size_t)(end - at))) != NULL) {
+        if (at == line.ptr || at[-1] == ' ' || at[-1] == '\t') {
+            line.len = (size_t)(at - line.ptr);
+            break;
+        }
+        at++;
+    }
+    return wn_span_trim(line);
 }
 
 /* What is listed: not what an editor or dpkg left behind, not folders. */

@@ -26,11 +26,20 @@ typedef struct WnTextFile {
 /* False: the problem has been added.  shown is the path for messages. */
 bool wn_text_file_read(const char *path, const char *shown,
     WnProblems *problems, WnTextFile *out_file);
+/* The same of a text that stands in no file yet: copied and checked, with the
+ * rights of nobody. */
+bool wn_text_file_take(WnSpan text, const char *shown, WnProblems *problems,
+    WnTextFile *out_file);
 void wn_text_file_clear(WnTextFile *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(WnTextFile, wn_text_file_clear)
 
 /* Takes the next line off *rest, without its LF or CRLF. */
 bool wn_text_file_line(WnSpan *rest, WnSpan *out_line);
+
+/* What a line of a list holds: without the white space around and a comment,
+ * which a "#" at the line's start or behind white space begins.  Empty:
+ * nothing. */
+WnSpan wn_text_file_entry(WnSpan line);
 
 /* The files in the folder whose names end in suffix, as names in byte order
  * (transfer full).  Folders, hidden files, dangling links and editors' and

@@ -8,11 +8,15 @@
  *    winnow-check -c FILE [--config FD] [--json]
  *    winnow-check -c FILE [--config FD] --build DIR --generation N
  *
- * May: read configuration, plugins, certificates; write DIR.  It gives up root
+ * May: read configuration, plugins, certificates, the lists that filters name
+ * and published data sets; write DIR.  It gives up root
  * before it loads a plugin.  Exit 0: nothing is wrong; 1: what is wrong stands
- * on standard output, one problem a line; 2: usage.  A problem in any domain's
- * file is a problem of the whole: with files as source nothing is applied until
- * all of them are right.
+ * on standard output, one problem a line; 2: usage.  With --build, output with
+ * exit 0 is what stands in for a data set that could not be made, and warnings.
+ * A problem in any domain's file is a problem of the whole: with files as
+ * source nothing is applied until all of them are right.  With the database as
+ * source, read from the mirror, such a domain keeps its previous settings, and
+ * is among what exit 0 has to say.
  */
 
 #include "core/base/confine.h"
@@ -22,9 +26,13 @@
 #include "core/conf/config_wire.h"
 #include "core/conf/snapshot_writer.h"
 #include "core/control/folders.h"
+#include "core/control/rights.h"
 #include "core/event/tls.h"
 #include "core/plugin/chain.h"
+#include "core/sync/dataset.h"
+#include "core/sync/mirror.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -39,9 +47,11 @@ typedef struct Check {
 
     bool began_as_root;
     WnProblems *problems;
+    WnProblems *kept; /* that leave a data set as it was published before */
     WnConfig *config;
     WnLoader *loader;
     WnCatalogue *catalogue;
+    WnBlobNeeds *needs;
 } Check;
 
 static bool
@@ -117,17 +127,18 @@ read_config(Check *self)
     return config;
 }
 
-/* What DESIGN promises and this build does not hold yet is refused, never
- * passed over in silence. */
+/* What is asked for and cannot be held is refused, never passed over in
+ * silence. */
 static void
 check_available(Check *self)
 {
-    if (self->config->source == WN_SOURCE_MARIADB)
-        report(self, "settings", "source",
-            "settings.source = mariadb is not available in this build");
-    if (self->config->sandbox == WN_SANDBOX_REQUIRE)
-        report(self, "server", "sandbox",
-            "sandbox = require is not available in this build");
+    const char *missing = wn_rights_missing();
+    g_autofree char *text = NULL;
+
+    if (self->config->sandbox != WN_SANDBOX_REQUIRE || missing == NULL)
+        return;
+    text = g_strdup_printf("sandbox = require cannot be: %s", missing);
+    report(self, "server", "sandbox", text);
 }
 
 static void
@@ -142,6 +153,20 @@ check_certificate(Check *self)
         self->config->tls_key, &error);
     if (context == NULL)
         report(self, "server", "tls_certificate", error->message);
+}
+
+/* Read by winnow-sync, which has the same rights. */
+static void
+check_password(Check *self)
+{
+    const char *path = self->config->mariadb_password_file;
+    g_autofree char *text = NULL;
+
+    if (self->config->source != WN_SOURCE_MARIADB || path == NULL
+        || access(path, R_OK) == 0)
+        return;
+    text = g_strdup_printf("cannot read %s: %s", path, g_strerror(errno));
+    report(self, "mariadb", "password_file", text);
 }
 
 static bool
@@ -182,6 +207,7 @@ check_instances(Check *self)
 
 typedef struct Reading {
     WnSnapshotWriter *writer;
+    WnBlobNeeds *needs;
     WnProblems *problems;
 } Reading;
 
@@ -190,17 +216,79 @@ on_domain(void *user, WnDomainSetting *take_domain)
 {
     Reading *self = user;
 
+    wn_blob_needs_note_domain(self->needs, take_domain);
     wn_snapshot_writer_add(self->writer, take_domain, self->problems);
 }
 
+/* The database's copy that this relay keeps.  There is none before winnow-sync
+ * has reached the database for the first time. */
+static WnMirror *
+read_mirror(Check *self)
+{
+    g_autoptr(GError) error = NULL;
+    WnMirror *mirror = wn_mirror_read(self->config->state, &error);
+
+    if (mirror == NULL && self->build != NULL)
+        wn_problems_add(self->problems, (WnPlace){ .file = NULL }, "%s",
+            error != NULL ? error->message
+                          : "no settings have come from the database yet");
+    return mirror;
+}
+
+/* A domain that cannot be used keeps what it had, and stops nobody: only the
+ * operator is told. */
+static void
+warn_of_domains(Check *self, const WnProblems *problems)
+{
+    for (unsigned i = 0; i < wn_problems_count(problems); i++) {
+        const WnProblem *problem = wn_problems_get(problems, i);
+        WnPlace place = { problem->file, problem->line, problem->group,
+            problem->key };
+
+        if (self->build != NULL)
+            wn_problems_add(self->kept, place, "%s", problem->text);
+        else
+            wn_problems_warn(self->problems, place, "%s", problem->text);
+    }
+    for (unsigned i = 0; i < wn_problems_n_warnings(problems); i++) {
+        const WnProblem *warning = wn_problems_warning(problems, i);
+        WnPlace place = { warning->file, warning->line, warning->group,
+            warning->key };
+
+        wn_problems_warn(self->problems, place, "%s", warning->text);
+    }
+}
+
 static GByteArray *
-compile_domains(Check *self)
+compile_mirror(Check *self)
+{
+    g_autoptr(WnMirror) mirror = read_mirror(self);
+    g_autoptr(WnProblems) problems = wn_problems_new();
+    g_autoptr(WnSnapshot)
+        previous = wn_snapshot_open_current(self->config->state, NULL);
+    g_autoptr(WnSnapshotWriter)
+        writer = wn_snapshot_writer_new(self->config, self->catalogue);
+    Reading reading = { writer, self->needs, problems };
+    GByteArray *bytes;
+
+    if (mirror == NULL)
+        return NULL;
+    wn_snapshot_writer_set_previous(writer, previous);
+    wn_mirror_each(mirror, problems, on_domain, &reading);
+    bytes = wn_snapshot_writer_finish(writer,
+        self->build != NULL ? self->generation : 1, problems);
+    warn_of_domains(self, problems);
+    return bytes;
+}
+
+static GByteArray *
+compile_files(Check *self)
 {
     g_autofree char *folder = g_build_filename(self->config->folder,
         "domains.d", NULL);
     g_autoptr(WnSnapshotWriter)
         writer = wn_snapshot_writer_new(self->config, self->catalogue);
-    Reading reading = { writer, self->problems };
+    Reading reading = { writer, self->needs, self->problems };
 
     wn_domain_files_read(folder, self->problems, on_domain, &reading);
     return wn_snapshot_writer_finish(writer,
@@ -219,14 +307,46 @@ write_settings(Check *self, const GByteArray *bytes)
             error->message);
 }
 
+/* Data sets of the filters that these settings use: made beside them, or tried
+ * in memory. */
+static void
+make_datasets(Check *self, const GByteArray *bytes)
+{
+    wn_autofd fd = wn_fd_sealed_memory("settings",
+        wn_span(bytes->data, bytes->len));
+    g_autoptr(GError) error = NULL;
+    g_autoptr(WnSnapshot)
+        snapshot = wn_snapshot_open_fd(fd, "settings", &error);
+    g_autofree char *folder = self->build != NULL
+                                  ? g_build_filename(self->build, "data", NULL)
+                                  : NULL;
+    WnDatasetJob job = { .config = self->config,
+        .generation = self->generation,
+        .folder = folder,
+        .kept = self->build != NULL ? self->kept : NULL,
+        .problems = self->problems };
+
+    if (snapshot == NULL) {
+        wn_problems_add(self->problems, (WnPlace){ .file = NULL }, "%s",
+            error->message);
+        return;
+    }
+    wn_blob_needs_add(self->needs, snapshot);
+    wn_dataset_make_all(&job, self->needs);
+}
+
 static void
 check_domains(Check *self)
 {
     g_autoptr(GByteArray) bytes = NULL;
 
-    if (self->config->source != WN_SOURCE_FILES)
+    self->needs = wn_blob_needs_new(self->config, self->loader);
+    bytes = self->config->source == WN_SOURCE_FILES ? compile_files(self)
+                                                    : compile_mirror(self);
+    if (bytes == NULL
+        || (self->build != NULL && wn_problems_count(self->problems) > 0))
         return;
-    bytes = compile_domains(self);
+    make_datasets(self, bytes); /* a check says all that is wrong */
     if (self->build != NULL && wn_problems_count(self->problems) == 0)
         write_settings(self, bytes);
 }
@@ -246,6 +366,7 @@ static void
 check_all(Check *self)
 {
     g_autoptr(GError) error = NULL;
+    WnRights rights;
 
     self->config = read_config(self);
     if (self->config == NULL || access(self->config->path, F_OK) != 0)
@@ -255,9 +376,15 @@ check_all(Check *self)
         return;
     }
     check_available(self);
+    if (!wn_rights_limit(WN_RIGHTS_CHECK, self->config, self->build, &rights,
+            &error)) {
+        report(self, "server", "sandbox", error->message);
+        return;
+    }
     check_plugins(self);
     if (self->build == NULL && wn_problems_count(self->problems) == 0) {
         check_certificate(self);
+        check_password(self);
         wn_folders_check(self->config, self->began_as_root, self->problems);
     }
     check_domains(self);
@@ -273,19 +400,23 @@ print_result(const Check *self)
         g_string_append_c(text, '\n');
     } else {
         wn_problems_print(self->problems, text);
+        wn_problems_print(self->kept, text);
     }
     fputs(text->str, stdout);
-    if (!self->json && text->len == 0)
+    if (!self->json && self->build == NULL
+        && wn_problems_count(self->problems) == 0)
         fputs("ok\n", stdout);
 }
 
 static void
 clear(Check *self)
 {
+    g_clear_pointer(&self->needs, wn_blob_needs_free);
     g_clear_pointer(&self->catalogue, wn_catalogue_free);
     g_clear_pointer(&self->loader, wn_loader_free);
     g_clear_pointer(&self->config, wn_config_free);
     g_clear_pointer(&self->problems, wn_problems_free);
+    g_clear_pointer(&self->kept, wn_problems_free);
 }
 
 int
@@ -299,9 +430,10 @@ main(int argc, char **argv)
         return 2;
     }
     umask(077);
-    wn_log_open("winnow-check", WN_LOG_TEXT, STDERR_FILENO);
+    wn_log_open_command("winnow-check");
     wn_confine_process(true);
     self.problems = wn_problems_new();
+    self.kept = wn_problems_new();
     check_all(&self);
     ok = wn_problems_count(self.problems) == 0;
     print_result(&self);

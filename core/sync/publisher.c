@@ -8,6 +8,7 @@
 #include "core/conf/snapshot_compare.h"
 #include "core/event/command.h"
 #include "core/event/reaper.h"
+#include "core/sync/generations.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,8 @@ struct WnPublisher {
     int lock_fd;
     WnTimer retry; /* while LOCKING */
     WnCommand *check;
-    WnDeferred tell_error; /* for a build that could not begin */
+    WnDeferred tell;    /* when there is nothing to wait for: what comes next */
+    WnSnapshot *pinned; /* stays in place of a build */
     char *error;
     char *build; /* folder of the build */
     uint64_t generation;
@@ -56,49 +58,11 @@ struct WnPublisher {
 
 static void begin(WnPublisher *self, WnPublishFn fn, void *user);
 
-/* The number a folder's name stands for; 0: it is not a generation. */
-static uint64_t
-generation_of(const char *name)
-{
-    uint64_t number;
-
-    if (name[0] == '0' || !wn_span_to_u64(wn_span_str(name), &number))
-        return 0;
-    return number;
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* All generations, oldest first. */
-static GArray *
-list_generations(const char *folder)
-{
-    GArray *numbers = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    const char *name;
-
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        uint64_t number = generation_of(name);
-
-        if (number > 0)
-            g_array_append_val(numbers, number);
-    }
-    g_array_sort(numbers, by_number);
-    return numbers;
-}
-
 uint64_t
 wn_publisher_next_generation(const char *state)
 {
     g_autofree char *folder = g_build_filename(state, "snapshots", NULL);
-    g_autoptr(GArray) numbers = list_generations(folder);
+    g_autoptr(GArray) numbers = wn_generations_list(folder);
 
     if (numbers->len == 0)
         return 1;
@@ -119,7 +83,7 @@ remove_folder(const char *folder, const char *name)
 static void
 remove_old(const WnPublisher *self)
 {
-    g_autoptr(GArray) numbers = list_generations(self->folder);
+    g_autoptr(GArray) numbers = wn_generations_list(self->folder);
     g_autofree char *link = g_build_filename(self->folder, "current", NULL);
     g_autofree char *used = g_file_read_link(link, NULL);
 
@@ -171,15 +135,85 @@ finish_error(WnPublisher *self, const GError *error)
     finish(self, WN_PUBLISH_FAILED, NULL, text);
 }
 
+typedef bool (*BlobFn)(void *user, const char *path, const char *name);
+
+/* Calls fn for each blob of a generation; false: fn was not content. */
+static bool
+each_blob(const char *generation, BlobFn fn, void *user, unsigned *out_n)
+{
+    g_autofree char *folder = g_build_filename(generation, "data", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    *out_n = 0;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+
+        ++*out_n;
+        if (!fn(user, path, name))
+            return false;
+    }
+    return true;
+}
+
+/* user: the folder of a generation. */
+static bool
+is_in(void *user, const char *path, const char *name)
+{
+    g_autofree char *other = g_build_filename(user, "data", name, NULL);
+    struct stat a, b;
+
+    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev
+           && a.st_ino == b.st_ino;
+}
+
+static bool
+any(void *user, const char *path, const char *name)
+{
+    (void)user;
+    (void)path;
+    (void)name;
+    return true;
+}
+
+/* A blob that is the same is a link to the same file. */
+static bool
+blobs_equal(const char *built, char *current)
+{
+    unsigned n_built, n_current;
+
+    each_blob(current, any, NULL, &n_current);
+    return each_blob(built, is_in, current, &n_built) && n_built == n_current;
+}
+
+typedef struct Verifying {
+    char *current;
+    GError **error;
+} Verifying;
+
+/* What is in use has been verified before it was. */
+static bool
+is_sound(void *user, const char *path, const char *name)
+{
+    Verifying *self = user;
+    g_autoptr(WnBlobFile) blob = NULL;
+
+    if (is_in(self->current, path, name))
+        return true;
+    blob = wn_blob_open(path, self->error);
+    return blob != NULL;
+}
+
 /* The snapshot that is in use, if it says the same as the one just built. */
 static WnSnapshot *
 unchanged_current(const WnPublisher *self)
 {
-    g_autofree char *now = g_build_filename(self->folder, "current", "settings",
-        NULL);
+    g_autofree char *current = g_build_filename(self->folder, "current", NULL);
+    g_autofree char *now = g_build_filename(current, "settings", NULL);
     g_autofree char *built = g_build_filename(self->build, "settings", NULL);
 
-    if (!wn_snapshot_files_equal(now, built))
+    if (!wn_snapshot_files_equal(now, built)
+        || !blobs_equal(self->build, current))
         return NULL;
     return wn_snapshot_open_current(self->state, NULL);
 }
@@ -196,21 +230,32 @@ put_in_place(const WnPublisher *self, GError **error)
            && wn_link_publish(link, name, error);
 }
 
+static bool
+verify_blobs(const WnPublisher *self, GError **error)
+{
+    g_autofree char *current = g_build_filename(self->folder, "current", NULL);
+    Verifying verifying = { current, error };
+    unsigned n;
+
+    return each_blob(self->build, is_sound, &verifying, &n);
+}
+
+/* said: what winnow-check had to tell of a build that it made. */
 static void
-publish(WnPublisher *self)
+publish(WnPublisher *self, const char *said)
 {
     g_autofree char *path = g_build_filename(self->build, "settings", NULL);
     g_autoptr(GError) error = NULL;
     g_autoptr(WnSnapshot) snapshot = wn_snapshot_open(path, &error);
     g_autoptr(WnSnapshot) current = NULL;
 
-    if (snapshot == NULL) {
+    if (snapshot == NULL || !verify_blobs(self, &error)) {
         finish_error(self, error);
         return;
     }
     current = unchanged_current(self);
     if (current != NULL) {
-        finish(self, WN_PUBLISH_UNCHANGED, current, "");
+        finish(self, WN_PUBLISH_UNCHANGED, current, said);
         return;
     }
     if (!put_in_place(self, &error)) {
@@ -218,7 +263,7 @@ publish(WnPublisher *self)
         return;
     }
     remove_old(self);
-    finish(self, WN_PUBLISH_DONE, snapshot, "");
+    finish(self, WN_PUBLISH_DONE, snapshot, said);
 }
 
 static void
@@ -228,7 +273,7 @@ on_built(void *user, int status, const char *output)
     g_autofree char *why = NULL;
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        publish(self);
+        publish(self, output);
         return;
     }
     if (output[0] != '\0') {
@@ -281,12 +326,14 @@ run_check(WnPublisher *self, GError **error)
 }
 
 static void
-on_tell_error(void *user)
+on_tell(void *user)
 {
     WnPublisher *self = user;
+    g_autoptr(WnSnapshot) pinned = g_steal_pointer(&self->pinned);
     g_autofree char *error = g_steal_pointer(&self->error);
 
-    finish(self, WN_PUBLISH_FAILED, NULL, error);
+    finish(self, pinned != NULL ? WN_PUBLISH_UNCHANGED : WN_PUBLISH_FAILED,
+        pinned, pinned != NULL ? "" : error);
 }
 
 static void
@@ -294,7 +341,16 @@ fail_later(WnPublisher *self, const GError *error)
 {
     self->step = BUILDING;
     self->error = g_strdup_printf("%s\n", error->message);
-    wn_deferred_soon(&self->tell_error);
+    wn_deferred_soon(&self->tell);
+}
+
+/* The snapshot that a rollback has chosen; NULL: none, or it is damaged. */
+static WnSnapshot *
+pinned_current(const WnPublisher *self)
+{
+    if (wn_snapshot_pinned_generation(self->state) == 0)
+        return NULL;
+    return wn_snapshot_open_current(self->state, NULL);
 }
 
 static void
@@ -303,6 +359,11 @@ start_build(WnPublisher *self)
     g_autoptr(GError) error = NULL;
 
     self->step = BUILDING;
+    self->pinned = pinned_current(self);
+    if (self->pinned != NULL) {
+        wn_deferred_soon(&self->tell);
+        return;
+    }
     self->generation = wn_publisher_next_generation(self->state);
     if (make_build_folder(self, &error))
         self->check = run_check(self, &error);
@@ -359,7 +420,7 @@ wn_publisher_new(WnLoop *loop, const char *state, const char *check_program,
     self->config_fd = -1;
     self->lock_fd = -1;
     wn_timer_init(&self->retry, loop, try_lock, self);
-    wn_deferred_init(&self->tell_error, loop, on_tell_error, self);
+    wn_deferred_init(&self->tell, loop, on_tell, self);
     return self;
 }
 
@@ -368,12 +429,13 @@ wn_publisher_free(WnPublisher *self)
 {
     if (self == NULL)
         return;
-    wn_deferred_unset(&self->tell_error);
+    wn_deferred_unset(&self->tell);
     wn_timer_clear(&self->retry);
     wn_command_free(self->check);
     if (self->build != NULL)
         remove_rubbish(self);
     wn_fd_close(self->lock_fd);
+    wn_snapshot_unref(self->pinned);
     g_free(self->error);
     g_free(self->build);
     g_free(self->folder);

@@ -5,13 +5,15 @@
  * Snapshots as a folder of generations:
  *
  *    state/snapshots/17/settings      immutable
+ *    state/snapshots/17/data/...      compiled data sets (core/conf/blob.h)
  *    state/snapshots/18/settings
  *    state/snapshots/current -> 18    switched by rename
  *    state/snapshots/.build-XXXXXX/   being made; rubbish after a crash
  *
  * A build is a throw-away winnow-check that fills a folder; publishing verifies
- * what it made, renames it into place and switches current.  Equal settings are
- * not published again.
+ * what it made, renames it into place and switches current.  Equal settings
+ * with the same data sets, which are links to the same files, are not published
+ * again.
  */
 
 #include "core/event/loop.h"
@@ -21,8 +23,8 @@
 typedef struct WnPublisher WnPublisher;
 
 typedef enum {
-    WN_PUBLISH_DONE,
-    WN_PUBLISH_UNCHANGED, /* generation is the current one */
+    WN_PUBLISH_DONE,      /* text: what stands in, and warnings; or "" */
+    WN_PUBLISH_UNCHANGED, /* generation is the current one; text as above */
     WN_PUBLISH_FAILED     /* text: every problem, one a line */
 } WnPublishResult;
 
@@ -40,7 +42,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnPublisher, wn_publisher_free)
 void wn_publisher_use_config(WnPublisher *self, int config_fd);
 
 /* Builds and publishes; one at a time, a call during a build makes another one
- * follow.  fn is called for each build, from the loop. */
+ * follow.  While a generation is pinned (core/conf/snapshot.h) nothing is
+ * built, and the result is WN_PUBLISH_UNCHANGED.  fn is called for each build,
+ * from the loop. */
 void wn_publisher_build(WnPublisher *self, WnPublishFn fn, void *user);
 
 /* The number after the newest generation that exists. */

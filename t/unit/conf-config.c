@@ -33,6 +33,7 @@ static const char sample[] = "[server]\n"
                              "max_connections = 11\n"
                              "max_connections_per_client = 12\n"
                              "min_free_space = 1G\n"
+                             "filter_memory = 3G\n"
                              "[dns]\n"
                              "servers = 127.0.0.1:5353; [::1]\n"
                              "[settings]\n"
@@ -43,7 +44,8 @@ static const char sample[] = "[server]\n"
                              "database = winnow\n"
                              "user = relay\n"
                              "password_file = secret/password\n"
-                             "tls = verify\n"
+                             "tls = off\n"
+                             "tls_ca = tls/ca.pem\n"
                              "[delivery]\n"
                              "retry = 10s; 1m\n"
                              "lifetime = 2d\n"
@@ -94,11 +96,13 @@ test_sample(void)
     g_assert_cmpuint(config->max_connections, ==, 11);
     g_assert_cmpuint(config->max_connections_per_client, ==, 12);
     g_assert_cmpint(config->min_free_space, ==, 1 << 30);
+    g_assert_cmpint(config->filter_memory, ==, 3LL << 30);
     g_assert_cmpstr(config->dns_servers, ==, "127.0.0.1:5353; [::1]");
     g_assert_cmpint(config->source, ==, WN_SOURCE_MARIADB);
     g_assert_cmpint(config->interval_ms, ==, 1000);
     g_assert_cmpstr(config->mariadb_hosts[1], ==, "unix:/run/mysqld.sock");
-    g_assert_cmpstr(config->mariadb_tls, ==, "verify");
+    g_assert_cmpstr(config->mariadb_tls, ==, "off");
+    assert_path(&fixture, config->mariadb_tls_ca, "tls/ca.pem");
     assert_path(&fixture, config->mariadb_password_file, "secret/password");
     g_assert_cmpuint(config->retry_ms->len, ==, 2);
     g_assert_cmpint(g_array_index(config->retry_ms, int64_t, 1), ==, 60000);
@@ -144,6 +148,7 @@ test_defaults(void)
     g_assert_cmpuint(config->max_connections, ==, 10000);
     g_assert_cmpuint(config->max_connections_per_client, ==, 50);
     g_assert_cmpint(config->min_free_space, ==, 256 << 20);
+    g_assert_cmpint(config->filter_memory, ==, 2LL << 30);
     g_assert_cmpstr(config->dns_servers, ==, "127.0.0.1:53");
     g_assert_cmpint(config->source, ==, WN_SOURCE_FILES);
     g_assert_cmpint(config->interval_ms, ==, 10000);
@@ -274,7 +279,7 @@ test_example(void)
     const char *source = g_getenv("WN_SOURCE");
     g_auto(Fixture) fixture = { 0 };
     g_autoptr(WnConfig) config = NULL;
-    g_autoptr(GRegex) comment = g_regex_new("^#(?=[a-z_]+ = |\\[)",
+    g_autoptr(GRegex) comment = g_regex_new("^#(?=[a-z0-9_]+ = |\\[)",
         G_REGEX_MULTILINE, 0, NULL);
     g_autofree char *path = g_build_filename(source != NULL ? source : ".",
         "winnow.conf.example", NULL);

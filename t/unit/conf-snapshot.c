@@ -424,6 +424,75 @@ test_dangling_current_is_an_error(void)
     g_assert_error(error, WN_CONF_ERROR, WN_CONF_ERROR_UNREADABLE);
 }
 
+#define DATABASE_FILTERS "hostname = relay.example\n[filter urlphone]\n"
+
+typedef struct DatabaseFileCase {
+    const char *value; /* "%s" is the folder */
+    bool ok;
+} DatabaseFileCase;
+
+static const DatabaseFileCase database_files[] = {
+    { "/etc/shadow", false },
+    { "/proc/self/mem", false },
+    { "%s/state/lists/a.txt", true },
+    { "%s/state/lists/sub/not-there.txt", true },
+    { "%s/lists/b.txt", true },
+    { "%s/lists/b.txt; %s/state/lists/a.txt", true },
+    { "%s/lists/b.txt; /etc/shadow", false },
+    { "%s/state/lists", false },
+    { "%s/state/lists-of-others/a.txt", false },
+    { "%s/state/mirror/domains", false },
+    { "%s/winnow.conf", false },
+    { "%s/state/lists/../../winnow.conf", false },
+    { "%s/state/lists/link", false },
+    { "%s/state/lists/folder/winnow.conf", false },
+    { "lists/b.txt", false },
+    { "", true },
+};
+
+/* A row of the database cannot name any file that the relay may read. */
+static void
+test_files_of_database(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(database_files); i++) {
+        const DatabaseFileCase *c = &database_files[i];
+        g_auto(Fixture) fixture = { 0 };
+        g_autoptr(WnSnapshot) snapshot = NULL;
+        g_autofree char *config = NULL;
+        g_autofree char *domain = NULL;
+        g_autofree char *link = NULL;
+        g_autofree char *folder_link = NULL;
+        g_auto(GStrv) parts = g_strsplit(c->value, "%s", -1);
+        g_autofree char *value = NULL;
+
+        fixture_init(&fixture);
+        value = g_strjoinv(fixture.folder, parts);
+        config = g_strdup_printf("[server]\nstate = "
+                                 "state\n%s[settings]\nsource = mariadb\n"
+                                 "[mariadb]\nhosts = db.example\ndatabase = "
+                                 "w\nuser = w\n",
+            DATABASE_FILTERS);
+        fixture_write(&fixture, "winnow.conf", config);
+        fixture_write(&fixture, "state/lists/a.txt", "");
+        fixture_write(&fixture, "lists/b.txt", "");
+        link = fixture_path(&fixture, "state/lists/link");
+        folder_link = fixture_path(&fixture, "state/lists/folder");
+        g_assert_cmpint(symlink("/etc/passwd", link), ==, 0);
+        g_assert_cmpint(symlink("../..", folder_link), ==, 0);
+        domain = g_strdup_printf("[domain a.example]\nservers = 10.0.0.1\n"
+                                 "[filter urlphone]\nurls = %s\n",
+            value);
+        fixture_write(&fixture, "domains.d/a.conf", domain);
+        snapshot = build(&fixture);
+        g_test_message("%s", c->value);
+        g_assert_cmpuint(wn_problems_count(fixture.problems), ==, !c->ok);
+        if (!c->ok)
+            g_assert_nonnull(strstr(wn_problems_get(fixture.problems, 0)->text,
+                "is not a file that the database may name; the operator puts "
+                "lists below "));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -442,5 +511,6 @@ main(int argc, char **argv)
     g_test_add_func("/conf/snapshot/current", test_current_and_generation);
     g_test_add_func("/conf/snapshot/dangling",
         test_dangling_current_is_an_error);
+    g_test_add_func("/conf/snapshot/files-of-database", test_files_of_database);
     return g_test_run();
 }

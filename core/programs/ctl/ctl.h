@@ -23,6 +23,9 @@ bool ctl_take_flag(WnCtl *ctl, const char *name);
 
 /* False after it was said which of the words looks like an option. */
 bool ctl_no_option_left(const WnCtl *ctl);
+/* The same where "KEY VALUE ..." stands from the word pairs on: a value may
+ * begin as an option does. */
+bool ctl_no_option_but_values(const WnCtl *ctl, guint pairs);
 
 /* The configuration, or NULL after its problems were printed. */
 WnConfig *ctl_read_config(WnCtl *ctl);
@@ -30,8 +33,15 @@ WnConfig *ctl_read_config(WnCtl *ctl);
 WnExit ctl_check(WnCtl *ctl);
 WnExit ctl_daemon(WnCtl *ctl,
     const char *command); /* status reload stop sync */
+WnExit ctl_sync(WnCtl *ctl);
+WnExit ctl_snapshot(WnCtl *ctl);
 WnExit ctl_queue(WnCtl *ctl);
+WnExit ctl_fsck(WnCtl *ctl); /* queue fsck */
 WnExit ctl_domain(WnCtl *ctl);
+WnExit ctl_filter(WnCtl *ctl);
+WnExit ctl_mailbox(WnCtl *ctl);
+WnExit ctl_access(WnCtl *ctl);
 WnExit ctl_plugin(WnCtl *ctl);
 WnExit ctl_explain(WnCtl *ctl);
+WnExit ctl_db(WnCtl *ctl);
 WnExit ctl_sink(WnCtl *ctl);

@@ -13,9 +13,14 @@
 
 /* The others do something and say a word or two. */
 static bool
-prints_data(const char *command)
+prints_data(const WnCtl *ctl, const char *command)
 {
-    return command == NULL || strcmp(command, "status") == 0;
+    if (command == NULL || strcmp(command, "status") == 0)
+        return true;
+    for (guint i = 0; i < ctl->words->len; i++)
+        if (strcmp(ctl->words->pdata[i], "--status") == 0)
+            return true;
+    return false;
 }
 
 static WnExit
@@ -35,7 +40,7 @@ ask(WnCtl *ctl, const char *socket_name, const char *command)
         g_ptr_array_add(words, first);
     for (guint i = 0; i < ctl->words->len; i++)
         g_ptr_array_add(words, ctl->words->pdata[i]);
-    if (ctl->json && prints_data(command))
+    if (ctl->json && prints_data(ctl, command))
         g_ptr_array_add(words, json);
     g_ptr_array_add(words, NULL);
     path = g_build_filename(config->run, socket_name, NULL);
@@ -57,9 +62,13 @@ ctl_queue(WnCtl *ctl)
 {
     if (ctl->words->len == 0) {
         fputs("usage: winnowctl queue "
-              "list|show|retry|hold|release|delete|bounce ...\n",
+              "list|show|retry|hold|release|delete|bounce|lenient|fsck ...\n",
             stderr);
         return WN_EXIT_USAGE;
+    }
+    if (strcmp(ctl->words->pdata[0], "fsck") == 0) {
+        g_ptr_array_remove_index(ctl->words, 0);
+        return ctl_fsck(ctl);
     }
     return ask(ctl, WN_QUEUE_CONTROL_SOCKET, NULL);
 }

@@ -4,33 +4,13 @@
  * whoever runs their DNS and their firewall. */
 
 #include "core/programs/ctl/domain_records.h"
+#include "core/programs/ctl/edit.h"
+#include "core/programs/ctl/origin.h"
 #include "core/programs/ctl/settings.h"
 
 #include "core/base/json.h"
 
 #include <stdio.h>
-
-/* Where a value comes from, "domains.d/example.com.conf:7" (transfer full). */
-static char *
-domain_origin(const WnDomainSetting *setting, bool given)
-{
-    if (!given || setting == NULL)
-        return g_strdup("default");
-    return g_strdup_printf("%s:%u", setting->file, setting->line);
-}
-
-static const WnFilterSetting *
-filter_setting(const WnDomainSetting *setting, WnSpan name)
-{
-    for (guint i = 0; setting != NULL && i < setting->filter_settings->len;
-         i++) {
-        const WnFilterSetting *filter = setting->filter_settings->pdata[i];
-
-        if (wn_span_eq(wn_span_str(filter->name), name))
-            return filter;
-    }
-    return NULL;
-}
 
 static const WnSetting *
 find_setting(const GPtrArray *settings, WnSpan key)
@@ -70,9 +50,7 @@ add_option(GPtrArray *options, WnSpan key, WnSpan value, const WnSetting *found)
 
     option->key = wn_span_dup(key);
     option->value = wn_span_dup(value);
-    option->from = found != NULL
-                       ? g_strdup_printf("%s:%u", found->file, found->line)
-                       : g_strdup("default");
+    option->from = ctl_origin_option(found);
     g_ptr_array_add(options, option);
 }
 
@@ -92,8 +70,8 @@ link_options(const CtlSettings *settings, const WnDomainSetting *domain,
     const WnLink *link)
 {
     GPtrArray *options = g_ptr_array_new_with_free_func(link_option_free);
-    const WnFilterSetting *own = filter_setting(domain, link->filter);
     g_autofree char *name = wn_span_dup(link->filter);
+    const WnFilterSetting *own = ctl_origin_filter_setting(domain, name);
     const WnFilterConfig *config = wn_config_filter(settings->config, name);
     const GPtrArray *shared = config != NULL ? config->settings : NULL;
 
@@ -118,16 +96,17 @@ link_options(const CtlSettings *settings, const WnDomainSetting *domain,
     return options;
 }
 
+/* Who put the filter into the chain. */
 static char *
-link_origin(const CtlSettings *settings, const WnDomainSetting *domain,
-    const WnLink *link)
+link_origin(const CtlSettings *settings, CtlOrigins *origins,
+    const WnDomainSetting *domain, const char *filter)
 {
-    const WnFilterSetting *own = filter_setting(domain, link->filter);
-    g_autofree char *name = wn_span_dup(link->filter);
-    const WnFilterConfig *config = wn_config_filter(settings->config, name);
+    const WnFilterSetting *own = ctl_origin_filter_setting(domain, filter);
+    const WnFilterConfig *config = wn_config_filter(settings->config, filter);
 
-    if (own != NULL || (domain != NULL && domain->filters != NULL))
-        return domain_origin(domain, true);
+    if ((own != NULL && own->enabled >= 0)
+        || (domain != NULL && domain->filters != NULL))
+        return ctl_origin_filter(origins, domain, filter, "enabled");
     return config != NULL ? g_strdup_printf("%s:%u", config->file, config->line)
                           : g_strdup("default");
 }
@@ -136,6 +115,9 @@ typedef struct Printer {
     bool json;
     WnJson out;
     GString *text;
+    const CtlSettings *settings;
+    const WnDomainSetting *setting; /* NULL: what the source says is unknown */
+    CtlOrigins *origins;
 } Printer;
 
 static void
@@ -154,36 +136,47 @@ print_value(Printer *printer, const char *key, const char *value,
 }
 
 static void
-print_simple(Printer *printer, const WnDomainSetting *setting, const char *key,
-    const char *value, const char *fallback)
+print_simple(Printer *printer, const char *key, const char *value,
+    const char *fallback)
 {
-    g_autofree char *origin = domain_origin(setting,
-        strcmp(value, fallback) != 0);
+    g_autofree char *origin = ctl_origin_domain(printer->origins,
+        printer->setting, key, strcmp(value, fallback) == 0);
 
     print_value(printer, key, value, origin);
 }
 
-/* A limit of the domain's own, else the server's. */
+/* A limit that winnow.conf has, too. */
+typedef struct Limit {
+    const char *key;
+    const char *group;
+    int64_t own; /* 0: the server's holds */
+    int64_t server;
+} Limit;
+
 static void
-print_limit(Printer *printer, const WnDomainSetting *setting, const char *key,
-    int64_t own, int64_t server)
+print_limit(Printer *printer, Limit limit)
 {
     g_autofree char *value = g_strdup_printf("%" G_GINT64_FORMAT,
-        own > 0 ? own : server);
-    g_autofree char *origin = domain_origin(setting, own > 0);
+        limit.own > 0 ? limit.own : limit.server);
+    g_autofree char *origin = limit.own > 0
+                                  ? ctl_origin_domain(printer->origins,
+                                      printer->setting, limit.key, false)
+                                  : ctl_origin_server(printer->origins,
+                                      limit.group, limit.key);
 
-    print_value(printer, key, value, origin);
+    print_value(printer, limit.key, value, origin);
 }
 
 static void
-print_servers(const CtlSettings *settings, const WnDomain *domain,
-    const WnDomainSetting *setting, Printer *printer)
+print_servers(Printer *printer, const WnDomain *domain)
 {
-    g_autofree char *origin = domain_origin(setting, true);
+    g_autofree char *origin = ctl_origin_domain(printer->origins,
+        printer->setting, "servers", false);
     g_autoptr(GString) value = g_string_new(NULL);
 
     for (uint32_t i = 0; i < domain->n_servers; i++) {
-        WnServer server = wn_snapshot_server(settings->snapshot, domain, i);
+        WnServer server = wn_snapshot_server(printer->settings->snapshot,
+            domain, i);
 
         g_string_append_printf(value, "%s%.*s:%u", i > 0 ? "; " : "",
             (int)server.host.len, server.host.ptr, server.port);
@@ -192,48 +185,91 @@ print_servers(const CtlSettings *settings, const WnDomain *domain,
 }
 
 static void
-print_domain_values(const CtlSettings *settings, const WnDomain *domain,
-    const WnDomainSetting *setting, Printer *printer)
+print_limits(Printer *printer, const WnDomain *domain)
 {
-    g_autofree char *pool = wn_span_dup(domain->egress_pool);
-    const WnConfig *config = settings->config;
+    const WnConfig *config = printer->settings->config;
 
-    print_servers(settings, domain, setting, printer);
-    print_simple(printer, setting, "status",
-        wn_domain_status_name(domain->status), "ready");
-    print_simple(printer, setting, "delivery",
-        domain->delivery == WN_DELIVERY_EVEN ? "even" : "ordered", "even");
-    print_simple(printer, setting, "mailboxes",
-        domain->mailboxes == WN_MAILBOXES_ANY ? "any" : "listed", "any");
-    print_simple(printer, setting, "filter_default",
-        domain->filter_default ? "on" : "off", "on");
-    print_simple(printer, setting, "tls", wn_tls_policy_name(domain->tls),
-        "may");
-    print_simple(printer, setting, "firewall",
-        domain->firewall ? "true" : "false", "false");
-    print_simple(printer, setting, "egress_pool", pool, "");
-    print_limit(printer, setting, "max_message_size", domain->max_message_size,
-        config->max_message_size);
-    print_limit(printer, setting, "queue_lifetime",
-        domain->queue_lifetime_ms / 1000, config->lifetime_ms / 1000);
-    print_limit(printer, setting, "delay_notice",
-        domain->delay_notice_ms / 1000, config->delay_notice_ms / 1000);
+    print_limit(printer,
+        (Limit){ "max_message_size", "limits", domain->max_message_size,
+            config->max_message_size });
+    print_limit(printer,
+        (Limit){ "queue_lifetime", "delivery", domain->queue_lifetime_ms / 1000,
+            config->lifetime_ms / 1000 });
+    print_limit(printer,
+        (Limit){ "delay_notice", "delivery", domain->delay_notice_ms / 1000,
+            config->delay_notice_ms / 1000 });
 }
 
 static void
-print_link_json(const CtlSettings *settings, const WnDomainSetting *setting,
-    const WnLink *link, WnJson *json)
+print_domain_values(Printer *printer, const WnDomain *domain)
 {
-    g_autofree char *origin = link_origin(settings, setting, link);
-    g_autoptr(GPtrArray) options = link_options(settings, setting, link);
+    g_autofree char *pool = wn_span_dup(domain->egress_pool);
+    g_autofree char *contact = wn_span_dup(domain->technical_contact);
+    g_autofree char *reject_text = NULL;
+    WnClass class_ = { 0 };
 
-    wn_json_open_object(json, NULL);
-    wn_json_span(json, "filter", link->filter);
-    wn_json_span(json, "action", link->action);
-    wn_json_bool(json, "decides_at_rcpt", link->early);
-    wn_json_str(json, "on_match", wn_on_match_name(link->on_match));
-    wn_json_str(json, "on_error", wn_on_error_name(link->on_error));
-    wn_json_str(json, "from", origin);
+    wn_snapshot_class(printer->settings->snapshot, domain->class_id, &class_);
+    reject_text = wn_span_dup(class_.reject_text);
+    print_servers(printer, domain);
+    print_simple(printer, "status", wn_domain_status_name(domain->status),
+        "ready");
+    print_simple(printer, "delivery",
+        domain->delivery == WN_DELIVERY_EVEN ? "even" : "ordered", "even");
+    print_simple(printer, "mailboxes",
+        domain->mailboxes == WN_MAILBOXES_ANY ? "any" : "listed", "any");
+    print_simple(printer, "filter_default",
+        domain->filter_default ? "on" : "off", "on");
+    print_simple(printer, "tls", wn_tls_policy_name(domain->tls), "may");
+    print_simple(printer, "firewall", domain->firewall ? "true" : "false",
+        "false");
+    print_simple(printer, "egress_pool", pool, "");
+    print_simple(printer, "reject_text", reject_text, "");
+    print_simple(printer, "technical_contact", contact, "");
+    print_limits(printer, domain);
+}
+
+static const char *const link_keys[] = { "position", "action", "on_match",
+    "on_error" };
+
+/* What the key is in this chain (transfer full). */
+static char *
+link_value(const Printer *printer, const WnLink *link, const char *filter,
+    const char *key)
+{
+    const WnFilterSetting *own = ctl_origin_filter_setting(printer->setting,
+        filter);
+    const WnFilterConfig *config = wn_config_filter(printer->settings->config,
+        filter);
+
+    if (strcmp(key, "action") == 0)
+        return link->action.len > 0 ? wn_span_dup(link->action)
+                                    : g_strdup("none");
+    if (strcmp(key, "on_match") == 0)
+        return g_strdup(wn_on_match_name(link->on_match));
+    if (strcmp(key, "on_error") == 0)
+        return g_strdup(wn_on_error_name(link->on_error));
+    return g_strdup_printf("%d", own != NULL && own->position >= 0
+                                     ? own->position
+                                 : config != NULL ? config->position
+                                                  : 0);
+}
+
+static void
+print_origins_json(const Printer *printer, const char *filter, WnJson *json)
+{
+    wn_json_open_object(json, "origins");
+    for (size_t i = 0; i < G_N_ELEMENTS(link_keys); i++) {
+        g_autofree char *from = ctl_origin_filter(printer->origins,
+            printer->setting, filter, link_keys[i]);
+
+        wn_json_str(json, link_keys[i], from);
+    }
+    wn_json_close_object(json);
+}
+
+static void
+print_options_json(const GPtrArray *options, WnJson *json)
+{
     wn_json_open_object(json, "options");
     for (guint i = 0; i < options->len; i++) {
         const LinkOption *option = options->pdata[i];
@@ -244,24 +280,52 @@ print_link_json(const CtlSettings *settings, const WnDomainSetting *setting,
         wn_json_close_object(json);
     }
     wn_json_close_object(json);
+}
+
+static void
+print_link_json(Printer *printer, const WnLink *link)
+{
+    WnJson *json = &printer->out;
+    g_autofree char *filter = wn_span_dup(link->filter);
+    g_autofree char *origin = link_origin(printer->settings, printer->origins,
+        printer->setting, filter);
+    g_autofree char *position = link_value(printer, link, filter, "position");
+    g_autoptr(GPtrArray)
+        options = link_options(printer->settings, printer->setting, link);
+
+    wn_json_open_object(json, NULL);
+    wn_json_str(json, "filter", filter);
+    wn_json_int(json, "position", g_ascii_strtoll(position, NULL, 10));
+    wn_json_span(json, "action", link->action);
+    wn_json_bool(json, "decides_at_rcpt", link->early);
+    wn_json_str(json, "on_match", wn_on_match_name(link->on_match));
+    wn_json_str(json, "on_error", wn_on_error_name(link->on_error));
+    wn_json_str(json, "from", origin);
+    print_origins_json(printer, filter, json);
+    print_options_json(options, json);
     wn_json_close_object(json);
 }
 
 static void
-print_link_text(const CtlSettings *settings, const WnDomainSetting *setting,
-    const WnLink *link, unsigned number, GString *out)
+print_link_text(const Printer *printer, const WnLink *link, unsigned number)
 {
-    g_autofree char *origin = link_origin(settings, setting, link);
-    g_autofree char *action = wn_span_dup(link->action);
-    g_autoptr(GPtrArray) options = link_options(settings, setting, link);
+    GString *out = printer->text;
+    g_autofree char *filter = wn_span_dup(link->filter);
+    g_autofree char *origin = link_origin(printer->settings, printer->origins,
+        printer->setting, filter);
+    g_autoptr(GPtrArray)
+        options = link_options(printer->settings, printer->setting, link);
 
-    g_string_append_printf(out,
-        "  %u. %-14.*s %-16s on_match=%s on_error=%s%s"
-        "  %s\n",
-        number, (int)link->filter.len, link->filter.ptr,
-        action[0] != '\0' ? action : "(report only)",
-        wn_on_match_name(link->on_match), wn_on_error_name(link->on_error),
+    g_string_append_printf(out, "  %u. %-14s%s  %s\n", number, filter,
         link->early ? " at RCPT" : "", origin);
+    for (size_t i = 0; i < G_N_ELEMENTS(link_keys); i++) {
+        const char *key = link_keys[i];
+        g_autofree char *value = link_value(printer, link, filter, key);
+        g_autofree char *from = ctl_origin_filter(printer->origins,
+            printer->setting, filter, key);
+
+        g_string_append_printf(out, "       %s = %s  %s\n", key, value, from);
+    }
     for (guint i = 0; i < options->len; i++) {
         const LinkOption *option = options->pdata[i];
 
@@ -271,9 +335,9 @@ print_link_text(const CtlSettings *settings, const WnDomainSetting *setting,
 }
 
 static void
-print_chain(const CtlSettings *settings, const WnDomain *domain,
-    const WnDomainSetting *setting, Printer *printer)
+print_chain(Printer *printer, const WnDomain *domain)
 {
+    const CtlSettings *settings = printer->settings;
     WnClass class_;
 
     if (!wn_snapshot_class(settings->snapshot, domain->class_id, &class_))
@@ -286,9 +350,9 @@ print_chain(const CtlSettings *settings, const WnDomain *domain,
         WnLink link = wn_snapshot_link(settings->snapshot, &class_, i);
 
         if (printer->json)
-            print_link_json(settings, setting, &link, &printer->out);
+            print_link_json(printer, &link);
         else
-            print_link_text(settings, setting, &link, i + 1, printer->text);
+            print_link_text(printer, &link, i + 1);
     }
     if (printer->json)
         wn_json_close_list(&printer->out);
@@ -298,9 +362,13 @@ static WnExit
 show_domain(WnCtl *ctl, const CtlSettings *settings, const char *name)
 {
     g_autofree char *lower = g_ascii_strdown(name, -1);
-    const WnDomainSetting *setting = ctl_settings_domain(settings, lower);
+    g_autoptr(CtlOrigins) origins = ctl_origins_new(settings);
     g_autoptr(GString) out = g_string_new(NULL);
-    Printer printer = { .json = ctl->json, .text = out };
+    Printer printer = { .json = ctl->json,
+        .text = out,
+        .settings = settings,
+        .setting = ctl_settings_domain(settings, lower),
+        .origins = origins };
     WnDomain domain;
 
     if (!wn_snapshot_domain(settings->snapshot, wn_span_str(lower), &domain)) {
@@ -312,8 +380,8 @@ show_domain(WnCtl *ctl, const CtlSettings *settings, const char *name)
         wn_json_open_object(&printer.out, NULL);
         wn_json_str(&printer.out, "domain", lower);
     }
-    print_domain_values(settings, &domain, setting, &printer);
-    print_chain(settings, &domain, setting, &printer);
+    print_domain_values(&printer, &domain);
+    print_chain(&printer, &domain);
     if (ctl->json) {
         domain_records_json(settings->config, &domain, &printer.out);
         wn_json_close_object(&printer.out);
@@ -365,9 +433,14 @@ ctl_domain(WnCtl *ctl)
     bool list = strcmp(what, "list") == 0 && ctl->words->len == 1;
     bool show = strcmp(what, "show") == 0 && ctl->words->len == 2;
     g_auto(CtlSettings) settings = { 0 };
+    WnExit status;
 
+    if (ctl_domain_edit(ctl, &status))
+        return status;
     if (!list && !show) {
-        fputs("usage: winnowctl domain list | show D\n", stderr);
+        fputs("usage: winnowctl domain list | show D | add | set | unset | "
+              "remove\n",
+            stderr);
         return WN_EXIT_USAGE;
     }
     if (!ctl_settings_load(ctl, &settings))

@@ -4,15 +4,19 @@
 #include "core/base/fd.h"
 #include "core/conf/snapshot_compare.h"
 #include "core/conf/snapshot_writer.h"
+#include "core/sync/mirror.h"
 
 #include <errno.h>
 #include <stdio.h>
 
+/* Warnings are for winnowctl check. */
 static void
 print_problems(const WnProblems *problems)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
+    if (wn_problems_count(problems) == 0)
+        return;
     wn_problems_print(problems, text);
     fputs(text->str, stderr);
 }
@@ -92,6 +96,23 @@ build_from_files(CtlSettings *self, WnProblems *problems)
     return snapshot;
 }
 
+/* What is published is in use; the relay's copy of the database says where it
+ * comes from. */
+static GPtrArray *
+read_mirror(const WnConfig *config)
+{
+    g_autoptr(WnMirror) mirror = wn_mirror_read(config->state, NULL);
+    g_autoptr(WnProblems) seen = wn_problems_new();
+    GPtrArray *domains;
+
+    if (mirror == NULL)
+        return NULL;
+    domains = g_ptr_array_new_with_free_func(
+        (GDestroyNotify)wn_domain_setting_free);
+    wn_mirror_each(mirror, seen, add_to_list, domains);
+    return domains;
+}
+
 static WnSnapshot *
 open_published(CtlSettings *self)
 {
@@ -104,6 +125,7 @@ open_published(CtlSettings *self)
             error != NULL ? error->message : "nothing was published yet");
     else
         self->generation = wn_snapshot_generation(snapshot);
+    self->domains = read_mirror(self->config);
     return snapshot;
 }
 

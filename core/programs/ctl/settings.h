@@ -18,7 +18,8 @@ typedef struct CtlSettings {
     WnSnapshot *snapshot;
     uint64_t generation; /* of the published snapshot that says the same; 0:
                           * what is published, if anything, says otherwise */
-    GPtrArray *domains;  /* WnDomainSetting, files source only; else NULL */
+    GPtrArray *domains;  /* WnDomainSetting: what the source says, with its
+                          * places; NULL: not known */
 } CtlSettings;
 
 /* False after the problems were printed. */
