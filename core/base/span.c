@@ -89,3 +89,13 @@ wn_span_take_word(WnSpan *rest)
     *rest = wn_span_slice(*rest, len + 1, rest->len);
     return word;
 }
+
+bool
+wn_span_is_ascii(WnSpan span)
+{
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < span.len; i++)
+        all |= (unsigned char)span.ptr[i];
+    return all < 0x80;
+}

@@ -42,6 +42,9 @@ wn_span_eq(WnSpan a, WnSpan b)
 /* From offset on, at most len bytes; clamped, never outside the span. */
 WnSpan wn_span_slice(WnSpan span, size_t offset, size_t len);
 
+/* No byte from 0x80 on. */
+bool wn_span_is_ascii(WnSpan span);
+
 /* ASCII letters compare without case; nothing depends on the locale. */
 bool wn_span_case_eq(WnSpan a, WnSpan b);
 bool wn_span_case_starts(WnSpan span, WnSpan prefix);

@@ -1,47 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/smtp/client.h"
 
+#include "core/smtp/client_state.h"
+#include "core/smtp/offers.h"
+
 #define QUIT_LINGER_MS 2000
 
 /* Buffer memory that stays between transactions. */
 #define KEEP_BYTES 4096
 
-/*
- * CONNECTING --on_connected--> BANNER --take_banner--> EHLO --take_greeting-->
- *    READY, HELO or STARTTLS; HELO --take_greeting--> READY
- * STARTTLS --take_starttls--> HANDSHAKE --on_secured--> EHLO
- * READY --wn_smtp_client_send--> ENVELOPE --take_envelope--> BODY --pump--> DOT
- * DOT --finish--> READY; ENVELOPE --finish--> READY or RESET
- * RESET --take_reset--> READY
- * any --die--> DEAD
- */
-typedef enum {
-    CONNECTING,
-    BANNER,
-    EHLO,
-    HELO,
-    STARTTLS,
-    HANDSHAKE,
-    READY,
-    ENVELOPE,
-    BODY,
-    DOT,
-    RESET,
-    DEAD
-} State;
-
 struct WnSmtpClient {
     WnClientConfig config;
     const WnClientHandler *handler;
     void *user;
-    State state;
+    WnClientState state;
     WnStream *stream;
     WnReplyParser parser;
     WnTimer deadline;
-    WnDeferred soon;   /* tells that there was no socket */
-    char *start_error; /* then: why */
-    unsigned offers;
-    uint64_t size_limit;
+    WnDeferred soon;   /* CONNECTING: there was no socket; UNSENT */
+    char *start_error; /* why there was none */
+    WnSent unsent;
+    char unsent_text[128];
+    WnOffers offers;
 
     WnSending sending;
     WnBuffer commands;
@@ -50,56 +30,19 @@ struct WnSmtpClient {
     bool freed;    /* the last of them frees self */
 };
 
-static int64_t
-state_timeout(const WnSmtpClient *self, State state)
-{
-    switch (state) {
-    case CONNECTING:
-    case HANDSHAKE:
-        return self->config.connect_timeout_ms;
-    case DOT:
-        return self->config.dot_timeout_ms;
-    case BANNER:
-    case EHLO:
-    case HELO:
-    case STARTTLS:
-    case ENVELOPE:
-    case BODY:
-    case RESET:
-        return self->config.reply_timeout_ms;
-    case READY:
-    case DEAD:
-        break;
-    }
-    return -1;
-}
-
 static const char *
 awaited_command(const WnSmtpClient *self)
 {
-    static const char *const names[] = { [CONNECTING] = "connect",
-        [BANNER] = "banner",
-        [EHLO] = "EHLO",
-        [HELO] = "HELO",
-        [STARTTLS] = "STARTTLS",
-        [HANDSHAKE] = "TLS handshake",
-        [READY] = "idle",
-        [ENVELOPE] = "",
-        [BODY] = "message",
-        [DOT] = "end of DATA",
-        [RESET] = "RSET",
-        [DEAD] = "" };
-
-    if (self->state == ENVELOPE)
+    if (self->state == WN_CLIENT_ENVELOPE)
         return wn_sending_awaited(&self->sending);
-    return names[self->state];
+    return wn_client_state_command(self->state);
 }
 
 /* A state begins with the wait for its reply: one deadline for all of it. */
 static void
-enter(WnSmtpClient *self, State state)
+enter(WnSmtpClient *self, WnClientState state)
 {
-    int64_t timeout_ms = state_timeout(self, state);
+    int64_t timeout_ms = wn_client_state_timeout(state, &self->config);
 
     self->state = state;
     if (timeout_ms >= 0)
@@ -109,7 +52,8 @@ enter(WnSmtpClient *self, State state)
 }
 
 static void
-command(WnSmtpClient *self, State state, const char *verb, const char *argument)
+command(WnSmtpClient *self, WnClientState state, const char *verb,
+    const char *argument)
 {
     wn_stream_write(self->stream, wn_span_str(verb));
     if (argument != NULL) {
@@ -127,8 +71,9 @@ lost(const WnSmtpClient *self, const char *text)
         .enhanced = "",
         .text = text,
         .command = awaited_command(self),
-        .in_doubt = self->state == DOT && self->sending.n_accepted > 0,
-        .tls_failed = self->state == HANDSHAKE };
+        .in_doubt = self->state == WN_CLIENT_DOT
+                    && self->sending.n_accepted > 0,
+        .tls_failed = self->state == WN_CLIENT_HANDSHAKE };
 }
 
 static void
@@ -140,6 +85,8 @@ release(WnSmtpClient *self)
     wn_reply_parser_clear(&self->parser);
     wn_buffer_clear(&self->commands);
     wn_sending_clear(&self->sending);
+    g_clear_pointer(&self->config.tlsa, g_ptr_array_unref);
+    g_clear_pointer(&self->config.session, SSL_SESSION_free);
     g_free(self->start_error);
     g_free(self);
 }
@@ -169,9 +116,9 @@ tell_recipients(WnSmtpClient *self, const WnSent *result)
 static void
 die(WnSmtpClient *self, WnSent why)
 {
-    if (self->state == DEAD)
+    if (self->state == WN_CLIENT_DEAD)
         return;
-    enter(self, DEAD);
+    enter(self, WN_CLIENT_DEAD);
     if (self->sending.outgoing != NULL)
         tell_recipients(self, &why);
     g_clear_pointer(&self->stream, wn_stream_free);
@@ -202,7 +149,7 @@ become_ready(WnSmtpClient *self)
         die_lost(self, "reply without a command");
         return;
     }
-    enter(self, READY);
+    enter(self, WN_CLIENT_READY);
     self->handler->ready(self->user, self);
 }
 
@@ -214,7 +161,7 @@ finish(WnSmtpClient *self, const WnSent *result)
     if (self->freed)
         return;
     if (self->sending.must_reset)
-        command(self, RESET, "RSET", NULL);
+        command(self, WN_CLIENT_RESET, "RSET", NULL);
     else
         become_ready(self);
 }
@@ -225,48 +172,34 @@ on_deadline(void *user)
     WnSmtpClient *self = user;
 
     self->busy++;
-    die_lost(self, self->state == CONNECTING ? "connection timed out"
-                                             : "no complete reply in time");
+    die_lost(self, self->state == WN_CLIENT_CONNECTING
+                       ? "connection timed out"
+                       : "no complete reply in time");
     leave(self);
 }
 
 static void
-take_keyword(void *user, WnSpan text)
+take_line(void *user, WnSpan text)
 {
-    static const struct {
-        WnSpan word;
-        unsigned offer;
-    } keywords[] = {
-        { { "PIPELINING", 10 }, WN_OFFERS_PIPELINING },
-        { { "8BITMIME", 8 }, WN_OFFERS_8BITMIME },
-        { { "SIZE", 4 }, WN_OFFERS_SIZE },
-        { { "DSN", 3 }, WN_OFFERS_DSN },
-        { { "STARTTLS", 8 }, WN_OFFERS_STARTTLS },
-        { { "SMTPUTF8", 8 }, WN_OFFERS_SMTPUTF8 },
-    };
     WnSmtpClient *self = user;
-    const char *space = memchr(text.ptr, ' ', text.len);
-    size_t len = space != NULL ? (size_t)(space - text.ptr) : text.len;
-    WnSpan word = wn_span_slice(text, 0, len);
 
-    if (self->state != EHLO || self->parser.n_lines < 2)
-        return;
-    for (size_t i = 0; i < G_N_ELEMENTS(keywords); i++) {
-        if (!wn_span_case_eq(word, keywords[i].word))
-            continue;
-        self->offers |= keywords[i].offer;
-        if (keywords[i].offer == WN_OFFERS_SIZE)
-            wn_span_to_u64(wn_span_trim(wn_span_slice(text, len, text.len)),
-                &self->size_limit);
-    }
+    if (self->state == WN_CLIENT_EHLO && self->parser.n_lines >= 2)
+        wn_offers_take(&self->offers, text);
 }
 
 static void
 send_ehlo(WnSmtpClient *self)
 {
-    self->offers = 0;
-    self->size_limit = 0;
-    command(self, EHLO, "EHLO", self->config.hostname);
+    self->offers = (WnOffers){ 0 };
+    command(self, WN_CLIENT_EHLO, "EHLO", self->config.hostname);
+}
+
+/* Lines of a refusal offer nothing. */
+static void
+send_helo(WnSmtpClient *self)
+{
+    self->offers = (WnOffers){ 0 };
+    command(self, WN_CLIENT_HELO, "HELO", self->config.hostname);
 }
 
 static void
@@ -282,10 +215,10 @@ static void
 greeted(WnSmtpClient *self)
 {
     bool plain = !wn_stream_is_tls(self->stream);
-    bool offered = self->offers & WN_OFFERS_STARTTLS;
+    bool offered = self->offers.set & WN_OFFERS_STARTTLS;
 
     if (plain && offered && self->config.tls != WN_CLIENT_TLS_NONE)
-        command(self, STARTTLS, "STARTTLS", NULL);
+        command(self, WN_CLIENT_STARTTLS, "STARTTLS", NULL);
     else if (plain && self->config.tls == WN_CLIENT_TLS_REQUIRE)
         die_lost(self, "TLS is required and not offered");
     else
@@ -297,8 +230,8 @@ take_greeting(WnSmtpClient *self)
 {
     if (self->parser.code / 100 == 2)
         greeted(self);
-    else if (self->parser.code / 100 == 5 && self->state == EHLO)
-        command(self, HELO, "HELO", self->config.hostname);
+    else if (self->parser.code / 100 == 5 && self->state == WN_CLIENT_EHLO)
+        send_helo(self);
     else
         die_of_reply(self);
 }
@@ -319,9 +252,13 @@ take_starttls(WnSmtpClient *self)
         die_lost(self, "plain text behind the reply to STARTTLS");
         return;
     }
-    enter(self, HANDSHAKE);
-    wn_stream_start_tls(self->stream, self->config.tls_context, WN_TLS_CONNECT,
-        self->config.tls_name, self->config.tls_verify);
+    enter(self, WN_CLIENT_HANDSHAKE);
+    wn_stream_connect_tls(self->stream, self->config.tls_context,
+        &(WnTlsPeer){ .name = self->config.tls_name,
+            .other_name = self->config.tls_other_name,
+            .verify = self->config.tls_verify,
+            .tlsa = self->config.tlsa,
+            .session = self->config.session });
 }
 
 static void
@@ -339,16 +276,16 @@ flush_commands(WnSmtpClient *self)
     wn_stream_write(self->stream, wn_buffer_peek(&self->commands));
     wn_buffer_consume(&self->commands, wn_buffer_len(&self->commands));
     wn_buffer_shrink(&self->commands, KEEP_BYTES);
-    enter(self, ENVELOPE);
+    enter(self, WN_CLIENT_ENVELOPE);
 }
 
 static void
 pump(WnSmtpClient *self)
 {
     if (wn_sending_pump(&self->sending, self->stream))
-        enter(self, DOT);
+        enter(self, WN_CLIENT_DOT);
     else
-        enter(self, BODY);
+        enter(self, WN_CLIENT_BODY);
 }
 
 static void
@@ -366,7 +303,7 @@ take_envelope(WnSmtpClient *self)
         break;
     case WN_SENDING_DOT:
         wn_stream_write(self->stream, WN_SPAN(".\r\n"));
-        enter(self, DOT);
+        enter(self, WN_CLIENT_DOT);
         break;
     case WN_SENDING_OVER:
         finish(self, &sent);
@@ -407,32 +344,33 @@ take_reply(WnSmtpClient *self)
         return;
     }
     switch (self->state) {
-    case BANNER:
+    case WN_CLIENT_BANNER:
         take_banner(self);
         break;
-    case EHLO:
-    case HELO:
+    case WN_CLIENT_EHLO:
+    case WN_CLIENT_HELO:
         take_greeting(self);
         break;
-    case STARTTLS:
+    case WN_CLIENT_STARTTLS:
         take_starttls(self);
         break;
-    case ENVELOPE:
+    case WN_CLIENT_ENVELOPE:
         take_envelope(self);
         break;
-    case BODY:
+    case WN_CLIENT_BODY:
         take_early(self);
         break;
-    case DOT:
+    case WN_CLIENT_DOT:
         take_dot(self);
         break;
-    case RESET:
+    case WN_CLIENT_RESET:
         take_reset(self);
         break;
-    case CONNECTING:
-    case HANDSHAKE:
-    case READY:
-    case DEAD:
+    case WN_CLIENT_CONNECTING:
+    case WN_CLIENT_HANDSHAKE:
+    case WN_CLIENT_READY:
+    case WN_CLIENT_UNSENT:
+    case WN_CLIENT_DEAD:
         die_lost(self, "reply without a command");
         break;
     }
@@ -441,14 +379,15 @@ take_reply(WnSmtpClient *self)
 static void
 on_input(WnSmtpClient *self)
 {
-    while (!self->freed && self->stream != NULL && self->state != HANDSHAKE) {
+    while (!self->freed && self->stream != NULL
+           && self->state != WN_CLIENT_HANDSHAKE) {
         WnSpan input = wn_stream_peek(self->stream);
         WnReplyStatus status;
         size_t consumed;
 
         if (input.len == 0)
             return;
-        status = wn_reply_parse(&self->parser, input, &consumed, take_keyword,
+        status = wn_reply_parse(&self->parser, input, &consumed, take_line,
             self);
         wn_stream_consume(self->stream, consumed);
         if (status == WN_REPLY_MORE)
@@ -466,7 +405,7 @@ on_input(WnSmtpClient *self)
 static void
 on_drained(WnSmtpClient *self)
 {
-    if (self->state == BODY)
+    if (self->state == WN_CLIENT_BODY)
         pump(self);
 }
 
@@ -486,7 +425,7 @@ on_stream(void *user, WnStream *stream, WnStreamEvent event)
     self->busy++;
     switch (event) {
     case WN_STREAM_CONNECTED:
-        enter(self, BANNER);
+        enter(self, WN_CLIENT_BANNER);
         break;
     case WN_STREAM_INPUT:
         on_input(self);
@@ -508,12 +447,15 @@ on_stream(void *user, WnStream *stream, WnStreamEvent event)
 }
 
 static void
-on_no_socket(void *user)
+on_soon(void *user)
 {
     WnSmtpClient *self = user;
 
     self->busy++;
-    die_lost(self, self->start_error);
+    if (self->state == WN_CLIENT_UNSENT)
+        finish(self, &self->unsent);
+    else
+        die_lost(self, self->start_error);
     leave(self);
 }
 
@@ -525,14 +467,18 @@ wn_smtp_client_new(WnLoop *loop, const WnClientConfig *config,
     g_autoptr(GError) error = NULL;
 
     self->config = *config;
+    if (config->tlsa != NULL)
+        g_ptr_array_ref(config->tlsa);
+    if (config->session != NULL)
+        SSL_SESSION_up_ref(config->session);
     self->handler = handler;
     self->user = user;
     wn_reply_parser_init(&self->parser);
     wn_buffer_init(&self->commands);
     wn_sending_init(&self->sending);
     wn_timer_init(&self->deadline, loop, on_deadline, self);
-    wn_deferred_init(&self->soon, loop, on_no_socket, self);
-    enter(self, CONNECTING);
+    wn_deferred_init(&self->soon, loop, on_soon, self);
+    enter(self, WN_CLIENT_CONNECTING);
     self->stream = wn_stream_connect(loop, &config->server, config->source,
         on_stream, self, &error);
     if (self->stream == NULL) {
@@ -558,31 +504,51 @@ wn_smtp_client_free(WnSmtpClient *self)
 void
 wn_smtp_client_quit(WnSmtpClient *self)
 {
-    if (self->state == READY) {
+    if (self->state == WN_CLIENT_READY) {
         wn_stream_write(self->stream, WN_SPAN("QUIT\r\n"));
         wn_stream_finish(g_steal_pointer(&self->stream), QUIT_LINGER_MS);
     }
     wn_smtp_client_free(self);
 }
 
+/* What the server has said in advance that it will not take. */
+static bool
+is_hopeless(WnSmtpClient *self, const WnOutgoing *outgoing)
+{
+    self->unsent = (WnSent){ .kind = WN_SENT_PERMANENT,
+        .enhanced = wn_offers_refuse(&self->offers, outgoing,
+            self->config.bounce_8bit, self->unsent_text,
+            sizeof self->unsent_text),
+        .text = self->unsent_text,
+        .command = "EHLO" };
+    return self->unsent.enhanced != NULL;
+}
+
 void
 wn_smtp_client_send(WnSmtpClient *self, const WnOutgoing *outgoing)
 {
-    g_assert(self->state == READY && outgoing->n_recipients > 0);
-    wn_sending_begin(&self->sending, outgoing, self->offers, &self->commands);
-    flush_commands(self);
+    g_assert(self->state == WN_CLIENT_READY && outgoing->n_recipients > 0);
+    wn_sending_begin(&self->sending, outgoing, self->offers.set,
+        &self->commands);
+    if (is_hopeless(self, outgoing)) {
+        wn_buffer_consume(&self->commands, wn_buffer_len(&self->commands));
+        enter(self, WN_CLIENT_UNSENT);
+        wn_deferred_soon(&self->soon);
+    } else {
+        flush_commands(self);
+    }
 }
 
 unsigned
 wn_smtp_client_offers(const WnSmtpClient *self)
 {
-    return self->offers;
+    return self->offers.set;
 }
 
 uint64_t
 wn_smtp_client_size_limit(const WnSmtpClient *self)
 {
-    return self->size_limit;
+    return self->offers.size_limit;
 }
 
 bool
@@ -594,5 +560,17 @@ wn_smtp_client_is_tls(const WnSmtpClient *self)
 bool
 wn_smtp_client_is_ready(const WnSmtpClient *self)
 {
-    return self->state == READY;
+    return self->state == WN_CLIENT_READY;
+}
+
+SSL *
+wn_smtp_client_get_ssl(const WnSmtpClient *self)
+{
+    return wn_smtp_client_is_tls(self) ? wn_stream_get_ssl(self->stream) : NULL;
+}
+
+bool
+wn_smtp_client_is_connected(const WnSmtpClient *self)
+{
+    return self->state != WN_CLIENT_CONNECTING && self->state != WN_CLIENT_DEAD;
 }

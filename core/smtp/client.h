@@ -13,10 +13,13 @@
  *
  * MAIL, all RCPT and DATA go out in one write where PIPELINING is offered, and
  * every partial failure is told apart.  The connection is given back READY
- * after each transaction.  One absolute deadline for each whole reply.
+ * after each transaction.  One absolute deadline for each whole reply.  A
+ * message that the server has said it will not take (SIZE) is refused without
+ * being sent: a permanent WnSent without a reply code.
  */
 
 #include "core/event/stream.h"
+#include "core/event/tls.h"
 #include "core/smtp/sending.h"
 
 typedef enum {
@@ -30,9 +33,14 @@ typedef struct WnClientConfig {
     WnNetaddr server;
     const WnNetaddr *source; /* NULL: any */
     WnClientTls tls;
-    SSL_CTX *tls_context; /* NULL only with TLS_NONE */
-    const char *tls_name; /* SNI; NULL: none; outlives the client */
-    bool tls_verify;      /* the certificate must be good for tls_name */
+    SSL_CTX *tls_context;       /* NULL only with TLS_NONE */
+    const char *tls_name;       /* SNI; NULL: none; outlives the client */
+    const char *tls_other_name; /* good in its certificate as well; NULL: none;
+                                 * outlives the client */
+    bool tls_verify;            /* the certificate must be good for tls_name */
+    GPtrArray *tlsa;      /* GBytes, as in WnTlsPeer; NULL: none; referenced */
+    SSL_SESSION *session; /* to resume; NULL: none; referenced */
+    bool bounce_8bit; /* where 8BITMIME is not offered; else sent as it is */
     int64_t connect_timeout_ms, reply_timeout_ms, dot_timeout_ms;
 } WnClientConfig;
 
@@ -68,4 +76,6 @@ void wn_smtp_client_send(WnSmtpClient *self, const WnOutgoing *outgoing);
 unsigned wn_smtp_client_offers(const WnSmtpClient *self);
 uint64_t wn_smtp_client_size_limit(const WnSmtpClient *self); /* 0: none told */
 bool wn_smtp_client_is_tls(const WnSmtpClient *self);
+SSL *wn_smtp_client_get_ssl(const WnSmtpClient *self); /* NULL when plain */
+bool wn_smtp_client_is_connected(const WnSmtpClient *self);
 bool wn_smtp_client_is_ready(const WnSmtpClient *self);

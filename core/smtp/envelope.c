@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/smtp/envelope.h"
 
+#include "core/base/idna.h"
+#include "core/smtp/xtext.h"
+
 #include <glib.h>
 
 static const WnReply bad_mail = { 501, "5.5.4", "syntax: MAIL FROM:<address>" };
@@ -8,7 +11,7 @@ static const WnReply bad_rcpt = { 501, "5.5.4", "syntax: RCPT TO:<address>" };
 static const WnReply bad_sender = { 501, "5.1.7", "bad sender address" };
 static const WnReply bad_recipient = { 501, "5.1.3", "bad recipient address" };
 static const WnReply not_ascii = { 553, "5.6.7",
-    "address is not ASCII, and SMTPUTF8 is not offered" };
+    "address is not ASCII, and SMTPUTF8 was not given" };
 static const WnReply bad_parameter = { 501, "5.5.4", "bad parameter" };
 static const WnReply too_many = { 501, "5.5.4", "too many parameters" };
 static const WnReply repeated = { 501, "5.5.4", "parameter given twice" };
@@ -76,6 +79,15 @@ take_prdr(const WnParameter *parameter, void *out)
     return parameter->has_value ? &bad_parameter : NULL;
 }
 
+static const WnReply *
+take_utf8(const WnParameter *parameter, void *out)
+{
+    WnMailArguments *mail = out;
+
+    mail->utf8 = true;
+    return parameter->has_value ? &bad_parameter : NULL;
+}
+
 /* RFC 3461 §4.1: NEVER alone, or any of the others. */
 static const WnReply *
 take_notify(const WnParameter *parameter, void *out)
@@ -106,19 +118,10 @@ static const WnReply *
 take_orcpt(const WnParameter *parameter, void *out)
 {
     WnRcptArguments *rcpt = out;
-    WnSpan value = parameter->value;
-    const char *semicolon = memchr(value.ptr, ';', value.len);
-    size_t type = semicolon != NULL ? (size_t)(semicolon - value.ptr) : 0;
 
-    rcpt->orcpt = value;
-    if (type == 0 || type + 1 == value.len || value.len > WN_ORCPT_MAX)
-        return &bad_parameter;
-    for (size_t i = 0; i < type; i++) {
-        if (!g_ascii_isalnum(value.ptr[i]) && value.ptr[i] != '-')
-            return &bad_parameter;
-    }
-    if (!wn_xtext_is_valid(wn_span_slice(value, type + 1, value.len),
-            WN_ORCPT_MAX))
+    rcpt->orcpt = parameter->value;
+    if (rcpt->orcpt.len > WN_ORCPT_MAX
+        || !wn_orcpt_is_valid(rcpt->orcpt, rcpt->utf8))
         return &bad_parameter;
     return NULL;
 }
@@ -134,6 +137,7 @@ static const Rule mail_rules[] = {
     { KEY("RET"), take_ret },
     { KEY("ENVID"), take_envid },
     { KEY("PRDR"), take_prdr },
+    { KEY("SMTPUTF8"), take_utf8 },
 };
 
 static const Rule rcpt_rules[] = {
@@ -190,6 +194,15 @@ static const PathRule sender_rule = { KEY("FROM:"), &bad_mail, &bad_sender };
 static const PathRule recipient_rule = { KEY("TO:"), &bad_rcpt,
     &bad_recipient };
 
+/* A domain that cannot be looked up gets no mail and no report. */
+static bool
+has_a_labels(WnSpan domain)
+{
+    char name[WN_IDNA_MAX + 1];
+
+    return domain.len == 0 || wn_domain_to_ascii(domain, name);
+}
+
 /* One space between keyword and path is against the grammar and in use. */
 static const WnReply *
 parse_path(WnSpan argument, const PathRule *rule, WnPath *out_path,
@@ -208,7 +221,7 @@ parse_path(WnSpan argument, const PathRule *rule, WnPath *out_path,
     case WN_PATH_OK:
         return NULL;
     case WN_PATH_UTF8:
-        return &not_ascii;
+        return has_a_labels(out_path->domain) ? NULL : rule->bad_path;
     case WN_PATH_SYNTAX:
     case WN_PATH_TOO_LONG:
         break;
@@ -229,19 +242,26 @@ wn_envelope_parse_mail(WnSpan argument, WnMailArguments *out)
     /* No report can be sent to a sender without a domain. */
     if (out->sender.bare)
         return &bad_sender;
-    return parse_parameters(rest, mail_rules, G_N_ELEMENTS(mail_rules), out);
+    refusal = parse_parameters(rest, mail_rules, G_N_ELEMENTS(mail_rules), out);
+    if (out->sender.utf8 && !out->utf8)
+        return &not_ascii;
+    return refusal;
 }
 
 const WnReply *
-wn_envelope_parse_rcpt(WnSpan argument, WnRcptArguments *out)
+wn_envelope_parse_rcpt(WnSpan argument, bool utf8, WnRcptArguments *out)
 {
     WnSpan rest;
     const WnReply *refusal;
 
-    *out = (WnRcptArguments){ .notify = WN_SPAN_EMPTY, .orcpt = WN_SPAN_EMPTY };
+    *out = (WnRcptArguments){ .utf8 = utf8,
+        .notify = WN_SPAN_EMPTY,
+        .orcpt = WN_SPAN_EMPTY };
     refusal = parse_path(argument, &recipient_rule, &out->recipient, &rest);
     if (refusal != NULL)
         return refusal;
+    if (out->recipient.utf8 && !utf8)
+        return &not_ascii;
     /* RFC 5321 §4.1.1.3: the one name that needs no domain. */
     if (out->recipient.null
         || (out->recipient.bare

@@ -20,12 +20,14 @@ typedef struct WnMailArguments {
     uint64_t size; /* 0: absent */
     bool body_8bit;
     bool prdr;
+    bool utf8;  /* SMTPUTF8 */
     WnSpan ret; /* as given, as are the others; empty: absent */
     WnSpan envid;
 } WnMailArguments;
 
 typedef struct WnRcptArguments {
     WnPath recipient;
+    bool utf8; /* the transaction's: what is not ASCII may stand here */
     WnSpan notify;
     WnSpan orcpt;
 } WnRcptArguments;
@@ -33,4 +35,5 @@ typedef struct WnRcptArguments {
 /* argument is what follows the verb: "FROM:<a@b.example> SIZE=1".  NULL if it
  * is in order, else the reply that refuses it. */
 const WnReply *wn_envelope_parse_mail(WnSpan argument, WnMailArguments *out);
-const WnReply *wn_envelope_parse_rcpt(WnSpan argument, WnRcptArguments *out);
+const WnReply *wn_envelope_parse_rcpt(WnSpan argument, bool utf8,
+    WnRcptArguments *out);

@@ -28,14 +28,18 @@ is_label_char(unsigned char c)
     return g_ascii_isalnum(c) || c == '-' || c == '_' || c >= 0x80;
 }
 
+/* UTF-8 without the control characters above ASCII. */
 static bool
-is_ascii(WnSpan text)
+is_utf8(WnSpan text)
 {
-    unsigned char all = 0;
+    const char *end = text.ptr + text.len;
 
-    for (size_t i = 0; i < text.len; i++)
-        all |= (unsigned char)text.ptr[i];
-    return all < 0x80;
+    if (!g_utf8_validate_len(text.ptr, text.len, NULL))
+        return false;
+    for (const char *at = text.ptr; at < end; at += g_utf8_skip[(guchar)*at])
+        if (g_utf8_get_char(at) >= 0x80 && g_utf8_get_char(at) < 0xa0)
+            return false;
+    return true;
 }
 
 static bool
@@ -224,7 +228,9 @@ check_lengths(const WnPath *path, size_t path_len)
     if (path->local.len > WN_LOCAL_PART_MAX || path_len > WN_PATH_MAX
         || domain_is_too_long(path->domain))
         return WN_PATH_TOO_LONG;
-    return is_ascii(path->text) ? WN_PATH_OK : WN_PATH_UTF8;
+    if (wn_span_is_ascii(path->text))
+        return WN_PATH_OK;
+    return is_utf8(path->text) ? WN_PATH_UTF8 : WN_PATH_SYNTAX;
 }
 
 WnPathStatus
@@ -252,13 +258,15 @@ wn_path_parse(WnSpan text, WnPath *out_path, WnSpan *out_rest)
         status = check_lengths(&path, at + 1);
     }
     if (status == WN_PATH_OK && path.routed
-        && !is_ascii(wn_span_slice(scanned, 0, at)))
-        status = WN_PATH_UTF8;
-    if (status != WN_PATH_OK)
+        && !wn_span_is_ascii(wn_span_slice(scanned, 0, at)))
+        status = is_utf8(wn_span_slice(scanned, 0, at)) ? WN_PATH_UTF8
+                                                        : WN_PATH_SYNTAX;
+    if (status != WN_PATH_OK && status != WN_PATH_UTF8)
         return status;
+    path.utf8 = status == WN_PATH_UTF8;
     *out_path = path;
     *out_rest = wn_span_slice(text, at + 1, text.len);
-    return WN_PATH_OK;
+    return status;
 }
 
 WnPathStatus
@@ -271,7 +279,8 @@ wn_mailbox_parse(WnSpan text, WnPath *out_path)
     if (len == 0 || len != text.len || path.bare)
         return WN_PATH_SYNTAX;
     status = check_lengths(&path, len + 2);
-    if (status == WN_PATH_OK)
+    path.utf8 = status == WN_PATH_UTF8;
+    if (status == WN_PATH_OK || status == WN_PATH_UTF8)
         *out_path = path;
     return status;
 }
@@ -298,7 +307,8 @@ bool
 wn_domain_is_valid(WnSpan domain)
 {
     return domain.len > 0 && scan_domain(domain) == domain.len
-           && is_ascii(domain) && !domain_is_too_long(without_dot(domain));
+           && wn_span_is_ascii(domain)
+           && !domain_is_too_long(without_dot(domain));
 }
 
 bool
@@ -326,15 +336,17 @@ is_keyword(WnSpan key)
     return true;
 }
 
-/* RFC 5321 §4.1.2 esmtp-value.  A quoted string is no special form of it, but
- * one that is opened must be closed. */
+/* RFC 5321 §4.1.2 esmtp-value, and RFC 6531 §3.3: what is no ASCII is for those
+ * to judge who know the parameter.  A quoted string is no special form of it,
+ * but one that is opened must be closed. */
 static bool
 is_value(WnSpan value)
 {
     if (value.len == 0)
         return false;
     for (size_t i = 0; i < value.len; i++) {
-        if (!g_ascii_isgraph(value.ptr[i]) || value.ptr[i] == '=')
+        if ((unsigned char)value.ptr[i] < 0x80
+            && (!g_ascii_isgraph(value.ptr[i]) || value.ptr[i] == '='))
             return false;
     }
     return value.ptr[0] != '"' || scan_quoted(value) == value.len;
@@ -370,38 +382,4 @@ wn_parameter_next(WnSpan *rest, WnParameter *out_parameter, bool *out_bad)
     }
     *out_bad = *out_bad || !is_keyword(out_parameter->key);
     return !*out_bad;
-}
-
-/* RFC 3461 §4 allows upper case only. */
-static int
-hex_value(char c)
-{
-    return c >= 'a' && c <= 'f' ? -1 : g_ascii_xdigit_value(c);
-}
-
-/* The character that "+XX" at the beginning of text stands for, or -1. */
-static int
-decode_hexchar(WnSpan text)
-{
-    if (text.len < 3 || hex_value(text.ptr[1]) < 0
-        || hex_value(text.ptr[2]) < 0)
-        return -1;
-    return hex_value(text.ptr[1]) * 16 + hex_value(text.ptr[2]);
-}
-
-bool
-wn_xtext_is_valid(WnSpan text, size_t max)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; n++) {
-        WnSpan rest = wn_span_slice(text, i, text.len);
-        bool encoded = rest.ptr[0] == '+';
-        int c = encoded ? decode_hexchar(rest) : rest.ptr[0];
-
-        if (c < ' ' || c > '~' || (!encoded && (c == ' ' || c == '=')))
-            return false;
-        i += encoded ? 3 : 1;
-    }
-    return n <= max;
 }

@@ -16,7 +16,7 @@ typedef enum {
     WN_PATH_OK,
     WN_PATH_SYNTAX,   /* 501 5.1.7 or 5.1.3 */
     WN_PATH_TOO_LONG, /* a length limit: same codes */
-    WN_PATH_UTF8      /* not ASCII without SMTPUTF8: 553 5.6.7 */
+    WN_PATH_UTF8 /* good UTF-8, but not ASCII: without SMTPUTF8 553 5.6.7 */
 } WnPathStatus;
 
 typedef struct WnPath {
@@ -28,10 +28,11 @@ typedef struct WnPath {
     bool null;     /* <> */
     bool routed;   /* had a source route, which is dropped */
     bool bare;     /* a local part alone, such as <postmaster> */
+    bool utf8;     /* not ASCII */
 } WnPath;
 
 /* Parses "<...>" at the beginning of text; *out_rest is what follows.  Outputs
- * are written on WN_PATH_OK only. */
+ * are written on WN_PATH_OK and WN_PATH_UTF8 only. */
 WnPathStatus wn_path_parse(WnSpan text, WnPath *out_path, WnSpan *out_rest);
 
 /* A mailbox without brackets that fills the span: local@domain. */
@@ -57,6 +58,3 @@ typedef struct WnParameter {
     bool has_value;
 } WnParameter;
 bool wn_parameter_next(WnSpan *rest, WnParameter *out_parameter, bool *out_bad);
-
-/* RFC 3461 §4 xtext that decodes to printable ASCII of at most max bytes. */
-bool wn_xtext_is_valid(WnSpan text, size_t max);

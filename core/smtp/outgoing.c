@@ -134,9 +134,11 @@ wn_outgoing_write_mail(const WnOutgoing *self, unsigned offers, WnBuffer *out)
     wn_buffer_append(out, WN_SPAN(">"));
     if (offers & WN_OFFERS_SIZE)
         wn_buffer_printf(out, " SIZE=%" G_GUINT64_FORMAT,
-            wn_outgoing_len(self) - FINAL_DOT_LEN);
+            wn_outgoing_size(self));
     if (self->eight_bit && (offers & WN_OFFERS_8BITMIME))
         wn_buffer_append(out, WN_SPAN(" BODY=8BITMIME"));
+    if (self->utf8 && (offers & WN_OFFERS_SMTPUTF8))
+        wn_buffer_append(out, WN_SPAN(" SMTPUTF8"));
     if (offers & WN_OFFERS_DSN) {
         append_parameter(out, WN_SPAN(" RET="), self->ret);
         append_parameter(out, WN_SPAN(" ENVID="), self->envid);
@@ -177,12 +179,37 @@ wn_outgoing_pieces(const WnOutgoing *self, GArray *out_pieces)
         add_piece(out_pieces, self->wire);
 }
 
-uint64_t
-wn_outgoing_len(const WnOutgoing *self)
+/* Lines that begin with a dot; *at_start tells whether a line does here. */
+static uint64_t
+count_dots(WnSpan piece, bool *at_start)
 {
-    uint64_t len = self->wire.len;
+    uint64_t n = *at_start && piece.ptr[0] == '.';
+    const char *end = piece.ptr + piece.len;
+    const char *lf = memchr(piece.ptr, '\n', piece.len);
 
-    if (self->splices != NULL)
-        len = wn_splices_result_len(self->splices, len);
-    return self->prepend.len + len;
+    while (lf != NULL && lf + 1 < end) {
+        n += lf[1] == '.';
+        lf = memchr(lf + 1, '\n', (size_t)(end - lf - 1));
+    }
+    *at_start = end[-1] == '\n';
+    return n;
+}
+
+uint64_t
+wn_outgoing_size(const WnOutgoing *self)
+{
+    g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(WnSpan));
+    bool at_start = true;
+    uint64_t len = 0;
+    uint64_t n_dots = 0;
+
+    wn_outgoing_pieces(self, pieces);
+    for (guint i = 0; i < pieces->len; i++) {
+        WnSpan piece = g_array_index(pieces, WnSpan, i);
+
+        len += piece.len;
+        n_dots += count_dots(piece, &at_start);
+    }
+    /* The final dot is the last of them, and not doubled. */
+    return len - n_dots - (FINAL_DOT_LEN - 1);
 }

@@ -32,6 +32,7 @@ typedef struct WnOutgoing {
     WnSpan wire;           /* the message in wire form with its final ".CRLF" */
     const GArray *splices; /* over wire, NULL: none; they never touch the dot */
     bool eight_bit;
+    bool utf8; /* an address or the header is not ASCII: SMTPUTF8 is needed */
 } WnOutgoing;
 
 /* False: the message is not what may go over the wire (a bare CR or LF, a line
@@ -48,5 +49,6 @@ void wn_outgoing_write_rcpt(const WnOutgoing *self, uint32_t recipient,
 /* Appends the WnSpans that make up the message, in order, none empty. */
 void wn_outgoing_pieces(const WnOutgoing *self, GArray *out_pieces);
 
-/* The length of all pieces. */
-uint64_t wn_outgoing_len(const WnOutgoing *self);
+/* The message's size as RFC 1870 counts it: without the final dot, and without
+ * the dots that were doubled. */
+uint64_t wn_outgoing_size(const WnOutgoing *self);

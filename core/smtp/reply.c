@@ -2,7 +2,8 @@
 #include "core/smtp/reply.h"
 
 #define CODE_MIN 200
-#define CODE_MAX 559
+#define CODE_MAX 559       /* of ours */
+#define CODE_MAX_TAKEN 599 /* of others: the first digit counts */
 
 static const WnReply internal_error = { 451, "4.3.0", "internal error" };
 
@@ -174,7 +175,7 @@ line_code(WnSpan line)
         return 0;
     code = (uint16_t)((line.ptr[0] - '0') * 100 + (line.ptr[1] - '0') * 10
                       + (line.ptr[2] - '0'));
-    return code >= CODE_MIN && code <= CODE_MAX ? code : 0;
+    return code >= CODE_MIN && code <= CODE_MAX_TAKEN ? code : 0;
 }
 
 static WnSpan

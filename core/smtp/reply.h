@@ -43,7 +43,7 @@ size_t wn_reply_enhanced_len(WnSpan text, uint16_t code);
 typedef enum {
     WN_REPLY_MORE,
     WN_REPLY_OK,
-    WN_REPLY_BROKEN /* no code, code outside 200..559, mixed codes, NUL, a
+    WN_REPLY_BROKEN /* no code, code outside 200..599, mixed codes, NUL, a
                      * line feed without carriage return, too long */
 } WnReplyStatus;
 

@@ -136,9 +136,11 @@ take_rcpt(WnSending *self, const WnReplyParser *reply)
 static WnSendingNext
 take_data(WnSending *self, const WnReplyParser *reply)
 {
-    if (reply->code == 354 && self->n_accepted == 0)
+    /* 354 is the only one there is, but the first digit counts (RFC 5321
+     * §4.2.1). */
+    if (reply->code / 100 == 3 && self->n_accepted == 0)
         return WN_SENDING_DOT;
-    if (reply->code == 354) {
+    if (reply->code / 100 == 3) {
         wn_outgoing_pieces(self->outgoing, self->pieces);
         return WN_SENDING_BODY;
     }

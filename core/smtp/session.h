@@ -49,6 +49,7 @@ typedef struct WnTransaction {
     uint64_t declared_size; /* SIZE=, 0 if absent */
     bool body_8bit;         /* BODY=8BITMIME */
     bool prdr;
+    bool utf8;             /* SMTPUTF8 */
     WnSpan ret, envid;     /* DSN, as given */
     GPtrArray *recipients; /* WnSessionRecipient, accepted ones only */
     int64_t began_ms;      /* monotonic, at MAIL */

@@ -155,6 +155,7 @@ say_offers(WnSession *self)
         "250-PIPELINING\r\n"
         "250-SIZE %" G_GUINT64_FORMAT "\r\n"
         "250-8BITMIME\r\n"
+        "250-SMTPUTF8\r\n"
         "250-ENHANCEDSTATUSCODES\r\n"
         "250-DSN\r\n"
         "%s%s"
@@ -205,6 +206,7 @@ open_transaction(WnSession *self, const WnMailArguments *mail)
         .declared_size = mail->size,
         .body_8bit = mail->body_8bit,
         .prdr = mail->prdr,
+        .utf8 = mail->utf8,
         .ret = mail->ret,
         .envid = mail->envid,
         .recipients = self->transaction.recipients,
@@ -279,7 +281,8 @@ do_rcpt(WnSession *self, const WnCommand *command)
         refuse(self, command, &many_recipients);
         return;
     }
-    refusal = wn_envelope_parse_rcpt(keep_argument(self, command), &rcpt);
+    refusal = wn_envelope_parse_rcpt(keep_argument(self, command),
+        self->transaction.utf8, &rcpt);
     if (refusal != NULL) {
         refuse(self, command, refusal);
         return;

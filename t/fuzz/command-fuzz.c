@@ -27,7 +27,7 @@ check_envelope(WnSpan argument)
         check_inside(mail.ret, argument);
         g_assert_true(mail.sender.null || mail.sender.domain.len > 0);
     }
-    if (wn_envelope_parse_rcpt(argument, &rcpt) == NULL) {
+    if (wn_envelope_parse_rcpt(argument, true, &rcpt) == NULL) {
         check_inside(rcpt.recipient.text, argument);
         check_inside(rcpt.notify, argument);
         check_inside(rcpt.orcpt, argument);

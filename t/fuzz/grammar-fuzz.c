@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/smtp/grammar.h"
+#include "core/smtp/xtext.h"
 
 #include <glib.h>
 

@@ -77,6 +77,10 @@ static const Case cases[] = {
         { { "DATA", 0, "451 later\r\n" }, { "RCPT:b@", 0, "550 no\r\n" } } },
     { "data-554", "ready 0:permanent:554 ready ", 1,
         { { "DATA", 0, "554 no\r\n" } } },
+    { "mail-571", "ready 0:permanent:571 ready ", 1,
+        { { "MAIL", 0, "571 5.7.1 not from you\r\n" } } },
+    { "rcpt-599", "ready 0:permanent:599 ready ", 1,
+        { { "RCPT", 0, "599 no\r\n" } } },
     { "data-250", "ready 0:lost:0 dead:lost:DATA ", 1,
         { { "DATA", 0, "250 ok\r\n" } } },
     { "data-421", "ready 0:temporary:421 dead:temporary:DATA ", 1,
@@ -147,7 +151,7 @@ test_message(void)
         WN_SPAN("X-Trace: 1\r\nSubject: [tag] x\r\n\r\nhello\r\n..dot\r\n")));
     g_assert_cmpstr(stage.server.log->str, ==,
         "EHLO relay.example\n"
-        "MAIL FROM:<s@y.example> SIZE=46 BODY=8BITMIME RET=HDRS ENVID=e1\n"
+        "MAIL FROM:<s@y.example> SIZE=45 BODY=8BITMIME RET=HDRS ENVID=e1\n"
         "RCPT TO:<a@x.example>\n"
         "RCPT TO:<b@x.example> NOTIFY=FAILURE ORCPT=rfc822;b@x.example\n"
         "DATA\n");
@@ -260,6 +264,7 @@ test_early_refusal(void)
     GString *wire = g_string_new(NULL);
 
     stage_init(&stage, rules, 1);
+    stage.server.offers = fake_smtp_plain;
     for (int i = 0; i < 200000; i++)
         g_string_append_printf(wire, "%0100d\r\n", 0);
     g_string_append(wire, ".\r\n");
@@ -270,6 +275,62 @@ test_early_refusal(void)
     g_assert_cmpstr(stage.told->str, ==,
         "ready 0:permanent:552 dead:permanent:message ");
     g_string_free(wire, TRUE);
+}
+
+/* What the server's EHLO has ruled out costs no transaction, and the next one
+ * goes over the same connection. */
+static const struct {
+    const char *name;
+    const char *offers;
+    unsigned eight_bit;
+    const char *told;
+} unsent[] = {
+    { "size-over", "250-x\r\n250-PIPELINING\r\n250 SIZE 38\r\n", 0,
+        "ready 0:permanent:0 1:permanent:0 ready 0:permanent:0 1:permanent:0 "
+        "ready " },
+    { "size-just", "250-x\r\n250-PIPELINING\r\n250 SIZE 39\r\n", 0,
+        "ready 0:ok:250 1:ok:250 ready 0:ok:250 1:ok:250 ready " },
+    { "size-zero", "250-x\r\n250 SIZE 0\r\n", 0,
+        "ready 0:ok:250 1:ok:250 ready 0:ok:250 1:ok:250 ready " },
+    { "size-negative", "250-x\r\n250 SIZE -1\r\n", 0,
+        "ready 0:ok:250 1:ok:250 ready 0:ok:250 1:ok:250 ready " },
+    { "size-huge", "250-x\r\n250 SIZE 99999999999999999999999999\r\n", 0,
+        "ready 0:ok:250 1:ok:250 ready 0:ok:250 1:ok:250 ready " },
+    { "eight-bit", "250-x\r\n250 PIPELINING\r\n", 1,
+        "ready 0:permanent:0 1:permanent:0 ready 0:permanent:0 1:permanent:0 "
+        "ready " },
+    { "eight-bit-offered", "250-x\r\n250 8BITMIME\r\n", 1,
+        "ready 0:ok:250 1:ok:250 ready 0:ok:250 1:ok:250 ready " },
+};
+
+static void
+test_unsent(gconstpointer data)
+{
+    const typeof(unsent[0]) *c = data;
+    g_auto(Stage) stage = { 0 };
+
+    stage_init(&stage, NULL, 2);
+    stage.server.offers = c->offers;
+    stage.n_to_send = 2;
+    stage.outgoing.eight_bit = c->eight_bit;
+    stage.config.bounce_8bit = true;
+    run(&stage, c->told);
+    if (strstr(c->told, "ok") == NULL)
+        g_assert_null(strstr(stage.server.log->str, "MAIL"));
+}
+
+/* A refusal of EHLO offers nothing, whatever its lines say. */
+static void
+test_offers_of_refusal(void)
+{
+    static const FakeRule rules[] = {
+        { "EHLO", 0, "502-no\r\n502-PIPELINING\r\n502 SIZE 1\r\n" }, { 0 }
+    };
+    g_auto(Stage) stage = { 0 };
+
+    stage_init(&stage, rules, 1);
+    run(&stage, "ready 0:ok:250 ready ");
+    g_assert_cmpuint(wn_smtp_client_offers(stage.client), ==, 0);
 }
 
 /* One byte every four seconds never ends a reply, but the deadline does. */
@@ -407,6 +468,8 @@ main(int argc, char **argv)
     ADD_TABLE("/smtp/client/step/", cases, test_step_by_step);
     ADD_TABLE("/smtp/client/loss/", losses, test_loss);
     ADD_TABLE("/smtp/client/silence/", silences, test_silence);
+    ADD_TABLE("/smtp/client/unsent/", unsent, test_unsent);
+    g_test_add_func("/smtp/client/offers-of-refusal", test_offers_of_refusal);
     g_test_add_func("/smtp/client/message", test_message);
     g_test_add_func("/smtp/client/many", test_many_transactions);
     g_test_add_func("/smtp/client/reset", test_reset_after_refusals);

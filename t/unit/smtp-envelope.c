@@ -44,7 +44,13 @@ static const Case mail_cases[] = {
     { "FROM:<a@b> SIZE=18446744073709551615", 0, NULL },
     { "FROM:<a@b> SIZE=18446744073709551616", 501, "5.5.4" },
     { "FROM:<a@b> SIZE=1 SIZE=1", 501, "5.5.4" },
-    { "FROM:<a@b> SMTPUTF8", 555, "5.5.4" },
+    { "FROM:<a@b> SMTPUTF8", 0, NULL },
+    { "FROM:<\xc3\xbc@\xc3\xb6.example> SMTPUTF8", 0, NULL },
+    { "FROM:<\xc3\xbc@x.example> SMTPUTF8=1", 501, "5.5.4" },
+    { "FROM:<\xc3@x.example> SMTPUTF8", 501, "5.1.7" },
+    { "FROM:<\xc2\x85@x.example> SMTPUTF8", 501, "5.1.7" },
+    { "FROM:<a@\xe2\x80\xa8.example> SMTPUTF8", 501, "5.1.7" },
+    { "FROM:<a@b> SMTPUTF8 ENVID=\xc3\xbc", 501, "5.5.4" },
     { "FROM:<a@b> BODY=BINARYMIME", 555, "5.5.4" },
     { "FROM:<a@b> BODY=x", 501, "5.5.4" },
     { "FROM:<a@b> FOO=1", 555, "5.5.4" },
@@ -120,7 +126,8 @@ test_rcpt(void)
         WnRcptArguments rcpt;
 
         check(&rcpt_cases[i],
-            wn_envelope_parse_rcpt(wn_span_str(rcpt_cases[i].argument), &rcpt));
+            wn_envelope_parse_rcpt(wn_span_str(rcpt_cases[i].argument), false,
+                &rcpt));
     }
 }
 
@@ -153,10 +160,48 @@ test_rcpt_values(void)
     g_assert_null(
         wn_envelope_parse_rcpt(WN_SPAN(
                                    "TO:<a@b> NOTIFY=DELAY ORCPT=rfc822;c@d"),
-            &rcpt));
+            false, &rcpt));
     g_assert_true(wn_span_eq(rcpt.recipient.text, WN_SPAN("a@b")));
     g_assert_true(wn_span_eq(rcpt.notify, WN_SPAN("DELAY")));
     g_assert_true(wn_span_eq(rcpt.orcpt, WN_SPAN("rfc822;c@d")));
+}
+
+typedef struct Utf8Case {
+    const char *argument;
+    unsigned plain; /* the code without SMTPUTF8, and with; 0: accepted */
+    unsigned utf8;
+} Utf8Case;
+
+static const Utf8Case utf8_cases[] = {
+    { "TO:<a@b>", 0, 0 },
+    { "TO:<\xc3\xbc@x.example>", 553, 0 },
+    { "TO:<a@\xc3\xbc.example>", 553, 0 },
+    { "TO:<\xc3@x.example>", 501, 501 },
+    { "TO:<a@b> ORCPT=utf-8;\\x{FC}@x", 0, 0 },
+    { "TO:<a@b> ORCPT=utf-8;\xc3\xbc@x", 501, 0 },
+    { "TO:<a@b> ORCPT=rfc822;\xc3\xbc@x", 501, 501 },
+    { "TO:<a@b> ORCPT=utf-8;\\x{D}\\x{A}@x", 501, 501 },
+    { "TO:<a@b> ORCPT=utf-8;\\x{D800}@x", 501, 501 },
+    { "TO:<a@b> ORCPT=utf-8;\\x{110000}@x", 501, 501 },
+    { "TO:<a@b> ORCPT=utf-8;\\x{0FC", 501, 501 },
+    { "TO:<a@b> ORCPT=utf-8;a+40b", 501, 501 },
+    { "TO:<a@b> NOTIFY=\xc3\xbc", 501, 501 },
+};
+
+static void
+test_utf8(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(utf8_cases); i++) {
+        const Utf8Case *c = &utf8_cases[i];
+        WnSpan argument = wn_span_str(c->argument);
+        WnRcptArguments rcpt;
+        const WnReply *plain = wn_envelope_parse_rcpt(argument, false, &rcpt);
+        const WnReply *utf8 = wn_envelope_parse_rcpt(argument, true, &rcpt);
+
+        g_test_message("%s", c->argument);
+        g_assert_cmpuint(plain != NULL ? plain->code : 0, ==, c->plain);
+        g_assert_cmpuint(utf8 != NULL ? utf8->code : 0, ==, c->utf8);
+    }
 }
 
 static void
@@ -181,6 +226,7 @@ main(int argc, char **argv)
     g_test_add_func("/smtp/envelope/rcpt", test_rcpt);
     g_test_add_func("/smtp/envelope/mail-values", test_mail_values);
     g_test_add_func("/smtp/envelope/rcpt-values", test_rcpt_values);
+    g_test_add_func("/smtp/envelope/utf8", test_utf8);
     g_test_add_func("/smtp/envelope/many-parameters", test_many_parameters);
     return g_test_run();
 }

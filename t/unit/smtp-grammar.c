@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/smtp/grammar.h"
+#include "core/smtp/xtext.h"
 
 #include <glib.h>
 
@@ -276,7 +277,7 @@ static const ParameterCase parameter_cases[] = {
     { " A==1", "!" },
     { " A=1=2", "!" },
     { " A=1\tB=2", "!" },
-    { " A=\xc3\xbc", "!" },
+    { " A=\xc3\xbc", "A=\xc3\xbc|" },
     { " -A", "!" },
     { " A_B", "!" },
     { " A-B", "A-B|" },

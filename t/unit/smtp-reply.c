@@ -105,7 +105,7 @@ static const ParseCase parse_cases[] = {
     { "no-code", "hello\r\n", WN_REPLY_BROKEN, 0, "", "", "" },
     { "empty-line", "\r\n", WN_REPLY_BROKEN, 0, "", "", "" },
     { "code-199", "199 x\r\n", WN_REPLY_BROKEN, 0, "", "", "" },
-    { "code-560", "560 x\r\n", WN_REPLY_BROKEN, 0, "", "", "" },
+    { "code-599", "599 x\r\n", WN_REPLY_OK, 599, "", "x", "" },
     { "code-600", "600 x\r\n", WN_REPLY_BROKEN, 0, "", "", "" },
     { "four-digits", "2500 x\r\n", WN_REPLY_BROKEN, 0, "", "", "" },
     { "bare-lf", "250 x\n", WN_REPLY_BROKEN, 0, "", "", "" },

@@ -165,7 +165,7 @@ test_offers(void)
                      "S: 250-PIPELINING\n"
                      "S: 250-SIZE 1000000\n"
                      "S: 250-8BITMIME\n"
-                     "S: 250-ENHANCEDSTATUSCODES\n"
+                     "S: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\n"
                      "S: 250-DSN\n"
                      "S: 250-PRDR\n"
                      "S: 250 LIMITS RCPTMAX=100\n"

@@ -74,12 +74,12 @@ test_offered(Fixture *fixture, gconstpointer data)
     (void)data;
     dialogue_run(d, "C: EHLO x\nS: 250-mx.example\nS: 250-PIPELINING\n"
                     "S: 250-SIZE *\nS: 250-8BITMIME\n"
-                    "S: 250-ENHANCEDSTATUSCODES\nS: 250-DSN\n"
+                    "S: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\nS: 250-DSN\n"
                     "S: 250-STARTTLS\nS: 250-PRDR\nS: 250 LIMITS *\n");
     start_tls(fixture);
     dialogue_run(d, "C: EHLO x\nS: 250-mx.example\nS: 250-PIPELINING\n"
                     "S: 250-SIZE *\nS: 250-8BITMIME\n"
-                    "S: 250-ENHANCEDSTATUSCODES\nS: 250-DSN\n"
+                    "S: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\nS: 250-DSN\n"
                     "S: 250-PRDR\nS: 250 LIMITS *\n"
                     "C: STARTTLS\nS: 503 5.5.1 *\n");
     g_assert_nonnull(wn_session_ssl(d->session));
