@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static int
@@ -48,6 +49,13 @@ system_link(const WnJournalIo *self, const char *from, const char *to)
 }
 
 static int
+system_rename(const WnJournalIo *self, const char *from, const char *to)
+{
+    (void)self;
+    return rename(from, to);
+}
+
+static int
 system_sync_folder(const WnJournalIo *self, const char *path)
 {
     g_autoptr(GError) error = NULL;
@@ -81,6 +89,7 @@ const WnJournalIo wn_journal_io_system = {
     .pwritev = system_pwritev,
     .sync = system_sync,
     .link = system_link,
+    .rename = system_rename,
     .sync_folder = system_sync_folder,
     .close = system_close,
     .space = system_space,

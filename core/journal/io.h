@@ -22,6 +22,7 @@ struct WnJournalIo {
         const struct iovec *parts, int n_parts, uint64_t offset);
     int (*sync)(const WnJournalIo *self, int fd); /* data and size */
     int (*link)(const WnJournalIo *self, const char *from, const char *to);
+    int (*rename)(const WnJournalIo *self, const char *from, const char *to);
     int (*sync_folder)(const WnJournalIo *self, const char *path);
     int (*close)(const WnJournalIo *self, int fd);
     int (*space)(const WnJournalIo *self, const char *path,
@@ -37,5 +38,7 @@ int wn_journal_io_write(const WnJournalIo *self, int fd, struct iovec *parts,
 /* Before the first append only; io is borrowed. */
 typedef struct WnJournal WnJournal;
 typedef struct WnOutcomeLog WnOutcomeLog;
+typedef struct WnCompaction WnCompaction;
+void wn_compaction_set_io(WnCompaction *self, const WnJournalIo *io);
 void wn_outcome_log_set_io(WnOutcomeLog *self, const WnJournalIo *io);
 void wn_journal_set_io(WnJournal *self, const WnJournalIo *io);

@@ -12,8 +12,8 @@
 /* So that "<worker>-<16 hex digits>.seg" fits in a WnSegmentName. */
 #define WORKER_MAX 40
 
-static void
-fill_header(const WnSegmentPlan *plan, uint64_t secret,
+void
+wn_segment_fill_header(const WnSegmentPlan *plan, uint64_t secret,
     uint8_t out[WN_SEGMENT_HEADER_LEN])
 {
     g_auto(WnWriter) writer;
@@ -42,7 +42,7 @@ prepare(const WnJournalIo *io, const WnSegmentPlan *plan, int fd,
     if (flock(fd, LOCK_EX | LOCK_NB) != 0
         || io->allocate(io, fd, plan->size) != 0)
         return errno;
-    fill_header(plan, secret, header);
+    wn_segment_fill_header(plan, secret, header);
     errnum = wn_journal_io_write(io, fd, parts, 1, 0);
     if (errnum == 0 && io->sync(io, fd) != 0)
         errnum = errno;

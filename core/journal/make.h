@@ -24,6 +24,10 @@ typedef struct WnSegmentPlan {
     int64_t now_ms; /* Unix; the commit thread reads no clock */
 } WnSegmentPlan;
 
+/* The header of a segment's file. */
+void wn_segment_fill_header(const WnSegmentPlan *plan, uint64_t secret,
+    uint8_t out[WN_SEGMENT_HEADER_LEN]);
+
 /* 0 or errno. */
 int wn_segment_make(const WnJournalIo *io, const WnSegmentPlan *plan,
     WnSegmentFile *out_file);

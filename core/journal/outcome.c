@@ -7,6 +7,7 @@
 #include "core/base/publish.h"
 #include "core/journal/io.h"
 #include "core/journal/segment.h"
+#include "core/journal/standing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +32,18 @@ struct WnOutcomeLog {
     char *spool;
     char *path;
     int fd;
-    uint32_t tag;
+    uint64_t secret;   /* of the segment */
     uint64_t end;      /* of what is known to be on disk */
     WnWriter unsynced; /* what comes behind end */
     size_t n_written;  /* bytes of unsynced that are in the file */
     bool folder_dirty; /* the file's name may not be on disk */
 };
+
+static uint32_t
+tag_of(uint64_t secret)
+{
+    return (uint32_t)(secret >> 32) | 1;
+}
 
 static char *
 outcome_path(const char *spool, const char *segment)
@@ -83,7 +90,7 @@ wn_outcome_log_append(WnOutcomeLog *self, const WnOutcome *outcome)
     WnSpan crc_of;
 
     wn_write_u32(writer, 0);
-    wn_write_u32(writer, self->tag);
+    wn_write_u32(writer, tag_of(self->secret));
     wn_write_u64(writer, outcome->offset);
     wn_write_u64(writer, (uint64_t)outcome->at);
     wn_write_u64(writer, (uint64_t)outcome->next_attempt);
@@ -100,15 +107,14 @@ wn_outcome_log_append(WnOutcomeLog *self, const WnOutcome *outcome)
 
 /* The record at the beginning of bytes; its padded length, 0 if it is none. */
 static size_t
-parse_record(WnSpan bytes, uint32_t tag, WnOutcome *out_outcome)
+parse_record(WnSpan bytes, uint32_t *out_tag, WnOutcome *out_outcome)
 {
     WnReader reader = wn_reader(bytes);
     uint32_t crc = wn_read_u32(&reader);
     WnOutcome outcome = { 0 };
     size_t reply_len;
 
-    if (wn_read_u32(&reader) != tag)
-        return 0;
+    *out_tag = wn_read_u32(&reader);
     outcome.offset = wn_read_u64(&reader);
     outcome.at = (int64_t)wn_read_u64(&reader);
     outcome.next_attempt = (int64_t)wn_read_u64(&reader);
@@ -132,8 +138,28 @@ typedef struct Replay {
     void *user;
     uint64_t at;        /* the next byte to look at */
     uint64_t valid_end; /* of the last valid record */
+    uint64_t known_end; /* or of another segment's directly behind one */
     bool damaged;       /* valid ones follow bad ones */
 } Replay;
+
+/* True for a record; of another segment only where one must begin: elsewhere
+ * it might be text from outside. */
+static bool
+take_record(Replay *self, uint64_t at, size_t len, uint32_t tag,
+    const WnOutcome *outcome)
+{
+    if (len == 0 || (tag != self->tag && at != self->known_end))
+        return false;
+    if (tag == self->tag) {
+        self->damaged |= at != self->known_end;
+        self->valid_end = at + len;
+        if (outcome->kind >= WN_OUTCOME_DELIVERED
+            && outcome->kind <= WN_OUTCOME_DELAY_NOTED)
+            self->fn(self->user, outcome);
+    }
+    self->known_end = at + len;
+    return true;
+}
 
 /* Tells what is in the chunk, which begins at self->at; stops before what might
  * be cut off at its end. */
@@ -145,29 +171,21 @@ replay_chunk(Replay *self, WnSpan chunk, bool last)
 
     while (chunk.len - at >= keep) {
         WnOutcome outcome;
-        size_t len = parse_record(wn_span_slice(chunk, at, RECORD_MAX),
-            self->tag, &outcome);
+        uint32_t tag;
+        size_t len = parse_record(wn_span_slice(chunk, at, RECORD_MAX), &tag,
+            &outcome);
 
-        if (len == 0) {
-            at += 8;
-            if (at > chunk.len)
-                break;
-            continue;
-        }
-        if (self->at + at != self->valid_end)
-            self->damaged = true;
-        if (outcome.kind >= WN_OUTCOME_DELIVERED
-            && outcome.kind <= WN_OUTCOME_DELAY_NOTED)
-            self->fn(self->user, &outcome);
-        at = MIN(at + len, chunk.len);
-        self->valid_end = self->at + at;
+        len = MIN(len, chunk.len - at);
+        at += take_record(self, self->at + at, len, tag, &outcome) ? len : 8;
+        if (at > chunk.len)
+            break;
     }
     self->at += at;
 }
 
 /* 0 or errno. */
 static int
-replay(WnOutcomeLog *log, uint64_t size, Replay *self)
+replay(int fd, uint64_t size, Replay *self)
 {
     g_autofree char *chunk = g_malloc(READ_CHUNK);
 
@@ -175,7 +193,7 @@ replay(WnOutcomeLog *log, uint64_t size, Replay *self)
         size_t len = (size_t)MIN(size - self->at, READ_CHUNK);
         uint64_t before = self->at;
 
-        if (!wn_fd_pread_all(log->fd, chunk, len, self->at))
+        if (!wn_fd_pread_all(fd, chunk, len, self->at))
             return errno;
         replay_chunk(self, wn_span(chunk, len), self->at + len == size);
         if (self->at == before)
@@ -188,7 +206,7 @@ replay(WnOutcomeLog *log, uint64_t size, Replay *self)
 static bool
 load(WnOutcomeLog *self, WnOutcomeFn fn, void *user, GError **error)
 {
-    Replay state = { .tag = self->tag, .fn = fn, .user = user };
+    Replay state = { .tag = tag_of(self->secret), .fn = fn, .user = user };
     struct stat st;
     int errnum;
 
@@ -196,7 +214,7 @@ load(WnOutcomeLog *self, WnOutcomeFn fn, void *user, GError **error)
         set_error(error, errno, "read", self->path);
         return false;
     }
-    errnum = replay(self, (uint64_t)st.st_size, &state);
+    errnum = replay(self->fd, (uint64_t)st.st_size, &state);
     if (errnum != 0) {
         set_error(error, errnum, "read", self->path);
         return false;
@@ -214,20 +232,17 @@ load(WnOutcomeLog *self, WnOutcomeFn fn, void *user, GError **error)
 }
 
 static bool
-read_tag(const char *spool, const char *segment, uint32_t *out_tag,
+read_secret(const char *spool, const char *segment, uint64_t *out_secret,
     GError **error)
 {
     wn_autofd fd = wn_segment_open(spool, segment, error);
-    uint64_t secret;
 
     if (fd < 0)
         return false;
-    if (!wn_segment_secret(fd, &secret)) {
-        set_error(error, EBADMSG, "read", segment);
-        return false;
-    }
-    *out_tag = (uint32_t)(secret >> 32) | 1;
-    return true;
+    if (wn_segment_secret(fd, out_secret))
+        return true;
+    set_error(error, EBADMSG, "read", segment);
+    return false;
 }
 
 WnOutcomeLog *
@@ -241,7 +256,7 @@ wn_outcome_log_open(const char *spool, const char *segment, WnOutcomeFn fn,
     self->path = outcome_path(spool, segment);
     wn_writer_init(&self->unsynced);
     self->fd = -1;
-    if (!read_tag(spool, segment, &self->tag, error))
+    if (!read_secret(spool, segment, &self->secret, error))
         return NULL;
     self->fd = open(self->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
         0600);
@@ -252,6 +267,33 @@ wn_outcome_log_open(const char *spool, const char *segment, WnOutcomeFn fn,
     if (!load(self, fn, user, error))
         return NULL;
     return g_steal_pointer(&self);
+}
+
+bool
+wn_outcome_log_look(const char *spool, const char *segment, WnOutcomeFn fn,
+    void *user, const WnOutcomeLook *look, GError **error)
+{
+    g_autofree char *path = outcome_path(spool, segment);
+    wn_autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    Replay state = { .fn = fn, .user = user };
+    struct stat st = { .st_size = 0 };
+    uint64_t secret;
+    int errnum = fd < 0 && errno != ENOENT ? errno : 0;
+
+    if (!read_secret(spool, segment, &secret, error))
+        return false;
+    state.tag = tag_of(secret);
+    if (errnum == 0 && fd >= 0 && fstat(fd, &st) != 0)
+        errnum = errno;
+    if (errnum == 0 && fd >= 0)
+        errnum = replay(fd, (uint64_t)st.st_size, &state);
+    if (errnum != 0) {
+        set_error(error, errnum, "read", path);
+        return false;
+    }
+    *look->out_len = (uint64_t)st.st_size;
+    *look->out_damaged = state.damaged;
+    return true;
 }
 
 void
@@ -319,6 +361,108 @@ bool
 wn_outcome_log_is_dirty(const WnOutcomeLog *self)
 {
     return wn_writer_span(&self->unsynced).len > 0;
+}
+
+uint64_t
+wn_outcome_log_len(const WnOutcomeLog *self)
+{
+    return self->end;
+}
+
+uint64_t
+wn_outcome_log_secret(const WnOutcomeLog *self)
+{
+    return self->secret;
+}
+
+uint64_t
+wn_outcome_log_change_secret(WnOutcomeLog *self, uint64_t secret)
+{
+    uint64_t former = self->secret;
+
+    g_assert(!wn_outcome_log_is_dirty(self));
+    self->secret = secret;
+    return former;
+}
+
+void
+wn_outcome_log_forget_unsynced(WnOutcomeLog *self)
+{
+    wn_writer_reset(&self->unsynced);
+    self->n_written = 0;
+}
+
+void
+wn_outcome_log_sync_folder(WnOutcomeLog *self)
+{
+    self->folder_dirty = true;
+}
+
+bool
+wn_outcome_log_read(WnOutcomeLog *self, WnOutcomeFn fn, void *user,
+    GError **error)
+{
+    Replay state = { .tag = tag_of(self->secret), .fn = fn, .user = user };
+    int errnum;
+
+    if (!wn_outcome_log_flush(self, false, error))
+        return false;
+    errnum = replay(self->fd, self->end + self->n_written, &state);
+    if (errnum != 0)
+        set_error(error, errnum, "read", self->path);
+    return errnum == 0;
+}
+
+/* A locked file with what stands in unsynced, on disk; 0 or errno. */
+static int
+write_anew(const WnOutcomeLog *self, const char *path, int *out_fd)
+{
+    wn_autofd fd = -1;
+    WnSpan bytes = wn_writer_span(&self->unsynced);
+    struct iovec part = { self->unsynced.bytes->data, bytes.len };
+    int errnum;
+
+    if (unlink(path) != 0 && errno != ENOENT)
+        return errno;
+    fd = self->io->create(self->io, path);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno;
+    errnum = wn_journal_io_write(self->io, fd, &part, 1, 0);
+    if (errnum == 0 && self->io->sync(self->io, fd) != 0)
+        errnum = errno;
+    if (errnum == 0 && self->io->rename(self->io, path, self->path) != 0)
+        errnum = errno;
+    if (errnum == 0)
+        *out_fd = wn_fd_steal(&fd);
+    else
+        unlink(path);
+    return errnum;
+}
+
+bool
+wn_outcome_log_rewrite(WnOutcomeLog *self, GError **error)
+{
+    g_autofree char *path = g_strconcat(self->path, WN_OUTCOME_UNMADE, NULL);
+    g_autoptr(WnStandings) standings = wn_standings_new();
+    int fd = -1;
+    int errnum;
+
+    if (!wn_outcome_log_flush(self, true, error)
+        || !wn_outcome_log_read(self, wn_standings_note, standings, error))
+        return false;
+    wn_standings_write(standings, self, NULL, NULL);
+    errnum = write_anew(self, path, &fd);
+    if (errnum != 0) {
+        wn_outcome_log_forget_unsynced(self);
+        set_error(error, errnum, "write anew", self->path);
+        return false;
+    }
+    wn_fd_close(self->fd);
+    self->fd = fd;
+    self->end = wn_writer_span(&self->unsynced).len;
+    wn_outcome_log_forget_unsynced(self);
+    self->folder_dirty = self->io->sync_folder(self->io, self->spool) != 0;
+    return true;
 }
 
 static bool

@@ -6,12 +6,14 @@
  * beside the segment, "<segment>.out" in place of "<segment>.seg".  Written by
  * winnow-queue alone, which holds a lock on it: opening the log of a segment
  * that another process delivers fails (EAGAIN).  Records carry a CRC; the
- * unfinished tail after a crash is ignored, a damaged record in the middle too.
- * The segment is deleted before its outcome log, so an outcome log
- * without a segment is rubbish.
+ * unfinished tail after a crash is ignored, a damaged record in the middle too,
+ * and so are the outcomes of another segment, which stood here before this one
+ * or was to stand here (see compact.h).  The segment is deleted before its
+ * outcome log, so an outcome log without a segment is rubbish.
  *
  * Outcomes are synced together at most WN_OUTCOME_SYNC_MS after they are
  * written: what is lost with a power cut in between is delivered again.
+ * Deferrals may wait longer: what is lost of them is tried again too early.
  */
 
 #include "core/event/loop.h"
@@ -51,16 +53,47 @@ typedef struct WnOutcomeLog WnOutcomeLog;
 typedef void (*WnOutcomeFn)(void *user, const WnOutcome *outcome);
 WnOutcomeLog *wn_outcome_log_open(const char *spool, const char *segment,
     WnOutcomeFn fn, void *user, GError **error);
+/* Only reads, without a lock: its writer may be at work.  A log that is not
+ * there is empty. */
+typedef struct WnOutcomeLook {
+    uint64_t *out_len;
+    bool *out_damaged; /* records follow on what is none */
+} WnOutcomeLook;
+bool wn_outcome_log_look(const char *spool, const char *segment, WnOutcomeFn fn,
+    void *user, const WnOutcomeLook *look, GError **error);
+
 void wn_outcome_log_free(WnOutcomeLog *self); /* writes and closes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnOutcomeLog, wn_outcome_log_free)
 
-/* Appended to memory; written by the next flush. */
+/* Appended to memory; written by the next flush.  What has been written
+ * outlives this process, what has been synced outlives a power cut. */
 void wn_outcome_log_append(WnOutcomeLog *self, const WnOutcome *outcome);
 
 /* Writes what was appended.  sync: and fdatasync.  False with error: nothing
  * is lost from memory, try again later.  Dirty: not synced yet. */
 bool wn_outcome_log_flush(WnOutcomeLog *self, bool sync, GError **error);
 bool wn_outcome_log_is_dirty(const WnOutcomeLog *self);
+
+uint64_t wn_outcome_log_len(const WnOutcomeLog *self); /* on disk */
+
+/* Tells all outcomes of the log, those not yet written too. */
+bool wn_outcome_log_read(WnOutcomeLog *self, WnOutcomeFn fn, void *user,
+    GError **error);
+
+/* Puts a log in place of this one that says the same in fewer words: what was
+ * noted of a recipient before its last word is gone.  Atomic; the file is
+ * written under a name with WN_OUTCOME_UNMADE first. */
+#define WN_OUTCOME_UNMADE ".new"
+bool wn_outcome_log_rewrite(WnOutcomeLog *self, GError **error);
+
+/* For compact.h.  From now on outcomes are those of the segment with this
+ * secret, in the same file; returns the former.  Nothing may be unwritten. */
+uint64_t wn_outcome_log_secret(const WnOutcomeLog *self);
+uint64_t wn_outcome_log_change_secret(WnOutcomeLog *self, uint64_t secret);
+void wn_outcome_log_forget_unsynced(WnOutcomeLog *self);
+
+/* The next sync is one of the folder too. */
+void wn_outcome_log_sync_folder(WnOutcomeLog *self);
 
 /* Deletes segment and outcome log, in the order stated above; either may be
  * gone. */

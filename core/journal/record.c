@@ -6,7 +6,10 @@
 
 #define MAGIC UINT32_C(0x31524e57) /* "WNR1" */
 #define VERSION 1
-#define ENVELOPE_VERSION 1
+#define ENVELOPE_VERSION 2
+
+/* Had no "about". */
+#define ENVELOPE_VERSION_FIRST 1
 
 enum { AT_CRC = 28, AT_HEADER_CRC = 40 };
 
@@ -143,6 +146,7 @@ wn_envelope_init(WnEnvelope *self)
         .envid = WN_SPAN_EMPTY,
         .client = WN_SPAN_EMPTY,
         .helo = WN_SPAN_EMPTY,
+        .about = WN_SPAN_EMPTY,
         .scopes = g_array_new(FALSE, FALSE, sizeof(WnEnvelopeScope)),
         .recipients = g_array_new(FALSE, FALSE, sizeof(WnEnvelopeRecipient)) };
     g_array_set_clear_func(self->scopes, scope_clear);
@@ -187,6 +191,7 @@ wn_envelope_write(const WnEnvelope *self, WnWriter *writer)
     wn_write_bytes(writer, self->envid);
     wn_write_bytes(writer, self->client);
     wn_write_bytes(writer, self->helo);
+    wn_write_bytes(writer, self->about);
     wn_write_u32(writer, self->scopes->len);
     for (guint i = 0; i < self->scopes->len; i++)
         write_scope(&g_array_index(self->scopes, WnEnvelopeScope, i), writer);
@@ -252,8 +257,9 @@ bool
 wn_envelope_read(WnEnvelope *self, WnSpan bytes)
 {
     WnReader reader = wn_reader(bytes);
+    uint8_t version = wn_read_u8(&reader);
 
-    if (wn_read_u8(&reader) != ENVELOPE_VERSION)
+    if (version != ENVELOPE_VERSION && version != ENVELOPE_VERSION_FIRST)
         return false;
     self->arrived_ms = (int64_t)wn_read_u64(&reader);
     self->flags = wn_read_u32(&reader);
@@ -263,5 +269,7 @@ wn_envelope_read(WnEnvelope *self, WnSpan bytes)
     self->envid = wn_read_bytes(&reader);
     self->client = wn_read_bytes(&reader);
     self->helo = wn_read_bytes(&reader);
+    if (version != ENVELOPE_VERSION_FIRST)
+        self->about = wn_read_bytes(&reader);
     return read_lists(self, &reader);
 }

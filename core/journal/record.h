@@ -98,8 +98,8 @@ typedef struct WnEnvelopeScope {
 
 typedef enum {
     WN_ENVELOPE_8BIT = 1u << 0,
-    WN_ENVELOPE_UTF8 = 1u << 1,
-    WN_ENVELOPE_DSN = 1u << 2 /* made by us: never answered by a DSN */
+    WN_ENVELOPE_UTF8 = 1u << 1, /* the header is UTF-8 and said to be */
+    WN_ENVELOPE_DSN = 1u << 2   /* made by us: never answered by a DSN */
 } WnEnvelopeFlags;
 
 typedef struct WnEnvelope {
@@ -110,6 +110,8 @@ typedef struct WnEnvelope {
     WnSpan ret, envid;
     WnSpan client; /* address text, for bounces and logs */
     WnSpan helo;
+    WnSpan about;       /* of a report made by us: which recipients of which
+                         * message it accounts for; else empty */
     GArray *scopes;     /* WnEnvelopeScope */
     GArray *recipients; /* WnEnvelopeRecipient */
 } WnEnvelope;

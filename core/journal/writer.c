@@ -43,6 +43,7 @@ struct WnJournal {
     WnActive *current; /* NULL: the next append needs another */
     WnActive *spare;   /* the next one, made ahead */
     bool making;       /* the thread makes a spare */
+    bool keep_ready;
     char *zeros;
     unsigned failures; /* since the last commit that succeeded */
 
@@ -129,6 +130,14 @@ on_probe(void *user)
 
     remove_spare(self);
     make_spare(self);
+}
+
+void
+wn_journal_keep_ready(WnJournal *self)
+{
+    self->keep_ready = true;
+    if (self->current == NULL)
+        make_spare(self);
 }
 
 static void
@@ -251,6 +260,8 @@ on_made(WnJournal *self, const WnJob *job)
 {
     self->making = false;
     self->spare = job->segment;
+    if (self->keep_ready && self->spare == NULL && self->current == NULL)
+        wn_timer_set(&self->probe, WN_JOURNAL_PROBE_MS);
     if (!wn_journal_is_suspect(self))
         return; /* a failure is found out when the spare is needed */
     if (job->error == 0)

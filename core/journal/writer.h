@@ -52,6 +52,10 @@ WnJournal *wn_journal_new(WnLoop *loop, const char *spool, const char *worker,
 void wn_journal_free(WnJournal *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnJournal, wn_journal_free)
 
+/* From now on a segment is kept ready whatever becomes of the space: made by
+ * the thread before the first append, tried every WN_JOURNAL_PROBE_MS. */
+void wn_journal_keep_ready(WnJournal *self);
+
 /* Writes the record.  The body is wire form without the final dot, which is
  * added; given as a span, or with fd >= 0 copied from that file.  fn is called
  * from the loop, never before this returns, in the order of the appends, and
