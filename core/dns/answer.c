@@ -11,6 +11,7 @@
 #define FAILURE_TTL 5
 
 #define HEADER_LEN 12
+#define AD_BIT 0x20 /* in the header's fourth octet */
 
 typedef struct Parse {
     WnSpan message;
@@ -22,9 +23,12 @@ typedef struct Parse {
     uint32_t n_records;
     WnRecord records[WN_ANSWER_RECORDS_MAX];
     GString *texts; /* those of the records, each with a NUL behind */
+    GString *owner;
+    bool secure;
 } Parse;
 
 typedef struct Rr {
+    size_t name_at;
     uint16_t type;
     uint16_t class;
     uint32_t ttl;
@@ -100,7 +104,7 @@ skip_name(Parse *self)
 static Rr
 take_rr(Parse *self)
 {
-    Rr rr;
+    Rr rr = { .name_at = self->at };
 
     skip_name(self);
     rr.type = (uint16_t)take_number(self, 2);
@@ -114,25 +118,38 @@ take_rr(Parse *self)
     return rr;
 }
 
-/* The name in the record's data from skip_len on, expanded, in lower case. */
-static bool
-add_name(Parse *self, const Rr *rr, size_t skip_len, WnRecord *record)
+/* Appends the name there, expanded, in lower case; its length in the message,
+ * 0 if it is none. */
+static size_t
+expand_name(const Parse *self, size_t at, GString *out)
 {
     char *name = NULL;
     long used = 0;
-    size_t begin = self->texts->len;
+    size_t begin = out->len;
 
-    if (rr->data_len <= skip_len
-        || ares_expand_name(octets(self, rr->data_at + skip_len),
-               octets(self, 0), (int)self->message.len, &name, &used)
-               != ARES_SUCCESS)
-        return false;
-    g_string_append(self->texts, name);
+    if (ares_expand_name(octets(self, at), octets(self, 0),
+            (int)self->message.len, &name, &used)
+        != ARES_SUCCESS)
+        return 0;
+    g_string_append(out, name);
     ares_free_string(name);
-    for (size_t i = begin; i < self->texts->len; i++)
-        self->texts->str[i] = g_ascii_tolower(self->texts->str[i]);
+    for (size_t i = begin; i < out->len; i++)
+        out->str[i] = g_ascii_tolower(out->str[i]);
+    return (size_t)used;
+}
+
+/* The name in the record's data from skip_len on. */
+static bool
+add_name(Parse *self, const Rr *rr, size_t skip_len, WnRecord *record)
+{
+    size_t begin = self->texts->len;
+    size_t used;
+
+    if (rr->data_len <= skip_len)
+        return false;
+    used = expand_name(self, rr->data_at + skip_len, self->texts);
     record->text_len = self->texts->len - begin;
-    return (size_t)used <= rr->data_len - skip_len;
+    return used > 0 && used <= rr->data_len - skip_len;
 }
 
 /* The strings of a TXT record, joined (RFC 7208 §3.3). */
@@ -179,8 +196,13 @@ fill_record(Parse *self, const Rr *rr, WnRecord *record)
         record->preference = (uint16_t)number_at(self, rr->data_at, 2);
         return add_name(self, rr, 2, record);
     case WN_RR_NS:
+    case WN_RR_CNAME:
     case WN_RR_PTR:
         return add_name(self, rr, 0, record);
+    case WN_RR_TLSA:
+        g_string_append_len(self->texts, self->message.ptr + rr->data_at,
+            (gssize)rr->data_len);
+        return true;
     case WN_RR_TXT:
         return add_strings(self, rr, record);
     }
@@ -201,7 +223,9 @@ take_answer(Parse *self)
     self->ttl = MIN(self->ttl, rr.ttl);
     if (rr.type != self->type || self->n_records == WN_ANSWER_RECORDS_MAX)
         return;
-    if (!fill_record(self, &rr, &record)) {
+    if (!fill_record(self, &rr, &record)
+        || (self->n_records == 0
+            && expand_name(self, rr.name_at, self->owner) == 0)) {
         self->failed = true;
         return;
     }
@@ -229,6 +253,7 @@ parse_message(Parse *self)
     uint32_t n_answers;
     uint32_t n_authorities;
 
+    self->secure = number_at(self, 3, 1) & AD_BIT;
     skip(self, 4);
     n_questions = take_number(self, 2);
     n_answers = take_number(self, 2);
@@ -264,7 +289,9 @@ build(const Parse *self, WnResolved status, int64_t now_ms)
 {
     uint32_t n = status == WN_RESOLVED_FOUND ? self->n_records : 0;
     size_t texts_len = n > 0 ? self->texts->len : 0;
-    size_t size = sizeof(WnAnswer) + n * sizeof(WnRecord) + texts_len;
+    size_t owner_len = n > 0 ? self->owner->len : 0;
+    size_t size = sizeof(WnAnswer) + n * sizeof(WnRecord) + texts_len
+                  + owner_len + 1;
     WnAnswer *answer = g_malloc0(size);
     char *texts = (char *)&answer->records[n];
 
@@ -273,11 +300,14 @@ build(const Parse *self, WnResolved status, int64_t now_ms)
     answer->resolution = (WnResolution){ .status = status,
         .n_records = n,
         .records = answer->records,
+        .owner = texts + texts_len,
+        .secure = status != WN_RESOLVED_FAILED && self->secure,
         .expires_ms = now_ms + (int64_t)ttl_of(self, status) * 1000 };
     if (n == 0)
         return answer;
     memcpy(answer->records, self->records, n * sizeof(WnRecord));
     memcpy(texts, self->texts->str, texts_len);
+    memcpy(texts + texts_len, self->owner->str, owner_len);
     for (uint32_t i = 0; i < n; i++) {
         answer->records[i].text = texts;
         texts += answer->records[i].text_len + 1;
@@ -295,6 +325,7 @@ wn_answer_new(WnResolved status, WnSpan message, WnRrType type, int64_t now_ms)
     WnAnswer *answer;
 
     parse.texts = g_string_new(NULL);
+    parse.owner = g_string_new(NULL);
     if (status != WN_RESOLVED_FAILED && message.len >= HEADER_LEN)
         parse_message(&parse);
     if (status == WN_RESOLVED_FOUND) {
@@ -305,6 +336,7 @@ wn_answer_new(WnResolved status, WnSpan message, WnRrType type, int64_t now_ms)
     }
     answer = build(&parse, status, now_ms);
     g_string_free(parse.texts, TRUE);
+    g_string_free(parse.owner, TRUE);
     return answer;
 }
 

@@ -7,6 +7,7 @@
 
 #include <ares.h>
 #include <arpa/nameser.h>
+#include <sys/random.h>
 #include <sys/time.h>
 
 /* More at a time than a socket's buffer holds answers for would be lost. */
@@ -140,6 +141,22 @@ status_of(int ares_status)
     }
 }
 
+/* What the answer's header says. */
+static WnResolved
+status_of_message(WnSpan message)
+{
+    if (message.len < NS_HFIXEDSZ)
+        return WN_RESOLVED_FAILED;
+    switch (message.ptr[3] & 0x0f) {
+    case ns_r_noerror:
+        return WN_RESOLVED_FOUND; /* or NO_DATA: the answer's reader says */
+    case ns_r_nxdomain:
+        return WN_RESOLVED_NO_NAME;
+    default:
+        return WN_RESOLVED_FAILED;
+    }
+}
+
 /* Runs inside c-ares: it calls nothing back and starts nothing. */
 static void
 on_reply(void *user, int status, int n_timeouts, unsigned char *message,
@@ -153,12 +170,44 @@ on_reply(void *user, int status, int n_timeouts, unsigned char *message,
     if (flight != NULL && status != ARES_EDESTRUCTION) {
         WnSpan bytes = wn_span(message,
             message != NULL ? (size_t)message_len : 0);
-        g_autoptr(WnAnswer) answer = wn_answer_new(status_of(status), bytes,
-            flight->type, wn_clock_mono_ms());
+        WnResolved result = status == ARES_SUCCESS ? status_of_message(bytes)
+                                                   : status_of(status);
+        g_autoptr(WnAnswer) answer = wn_answer_new(result, bytes, flight->type,
+            wn_clock_mono_ms());
 
         flight_land(flight, answer);
     }
     g_free(query);
+}
+
+/* An id that nobody can guess. */
+static unsigned short
+make_id(void)
+{
+    unsigned short id = 0;
+
+    if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+        id = (unsigned short)g_random_int();
+    return id;
+}
+
+/* With the AD bit, which asks the resolver to say whether it has verified the
+ * answer (RFC 6840 §5.7). */
+static void
+send_query(Flight *flight, Query *query)
+{
+    unsigned char *message = NULL;
+    int len = 0;
+    int status = ares_create_query(flight->key + 1, ns_c_in, (int)flight->type,
+        make_id(), 1, &message, &len, EDNS_SIZE);
+
+    if (status != ARES_SUCCESS) {
+        on_reply(query, status, 0, NULL, 0);
+        return;
+    }
+    message[3] |= 0x20;
+    ares_send(flight->resolver->channel, message, len, on_reply, query);
+    ares_free_string(message);
 }
 
 static void
@@ -172,8 +221,7 @@ start_query(Flight *flight)
     flight->query = query;
     self->n_queries++;
     /* The flight may have landed when this returns. */
-    ares_query(self->channel, flight->key + 1, ns_c_in, (int)flight->type,
-        on_reply, query);
+    send_query(flight, query);
 }
 
 /* Starts what may start, and wakes up when c-ares wants to.  To be called

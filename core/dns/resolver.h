@@ -24,10 +24,12 @@ typedef struct WnQuestion WnQuestion;
 typedef enum {
     WN_RR_A = 1,
     WN_RR_NS = 2,
+    WN_RR_CNAME = 5,
     WN_RR_PTR = 12,
     WN_RR_MX = 15,
     WN_RR_TXT = 16,
-    WN_RR_AAAA = 28
+    WN_RR_AAAA = 28,
+    WN_RR_TLSA = 52
 } WnRrType;
 
 typedef enum {
@@ -41,8 +43,8 @@ typedef struct WnRecord {
     uint16_t type;
     uint16_t preference; /* MX */
     WnNetaddr address;   /* A, AAAA */
-    const char *text;    /* NS, MX, PTR: name in lower case; TXT: joined;
-                          * a NUL stands behind it */
+    const char *text;    /* NS, CNAME, MX, PTR: name in lower case; TXT: joined;
+                          * TLSA: the data as it is; a NUL stands behind it */
     size_t text_len;
 } WnRecord;
 
@@ -50,7 +52,11 @@ typedef struct WnResolution {
     WnResolved status;
     uint32_t n_records; /* at most 64 */
     const WnRecord *records;
+    const char *owner;  /* of the records, behind all aliases; "" if none */
     int64_t expires_ms; /* monotonic */
+    bool secure; /* the resolver has verified the answer, or that there is none
+                  * (the AD bit of RFC 4035 §3.2.3): worth as much as the
+                  * resolver and the way to it */
 } WnResolution;
 
 /* The resolution is good during the callback. */

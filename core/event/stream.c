@@ -529,16 +529,15 @@ wn_stream_flush(WnStream *self)
     push(self);
 }
 
-void
-wn_stream_start_tls(WnStream *self, SSL_CTX *context, WnTlsRole role,
-    const char *name, bool verify)
+static void
+start_tls(WnStream *self, SSL_CTX *context, WnTlsRole role,
+    const WnTlsPeer *peer)
 {
     g_assert(self->transport.ssl == NULL);
     if (self->failed)
         return;
     g_assert(self->state == OPEN && wn_buffer_len(&self->input) == 0);
-    if (!wn_transport_prepare_tls(&self->transport, context, role, name,
-            verify)) {
+    if (!wn_transport_prepare_tls(&self->transport, context, role, peer)) {
         fail(self);
         return;
     }
@@ -548,6 +547,20 @@ wn_stream_start_tls(WnStream *self, SSL_CTX *context, WnTlsRole role,
     enter(self, STARTING);
     self->plain_left = wn_buffer_len(&self->output);
     wn_deferred_soon(&self->soon);
+}
+
+void
+wn_stream_start_tls(WnStream *self, SSL_CTX *context, WnTlsRole role,
+    const char *name, bool verify)
+{
+    start_tls(self, context, role,
+        &(WnTlsPeer){ .name = name, .verify = verify });
+}
+
+void
+wn_stream_connect_tls(WnStream *self, SSL_CTX *context, const WnTlsPeer *peer)
+{
+    start_tls(self, context, WN_TLS_CONNECT, peer);
 }
 
 bool

@@ -76,6 +76,12 @@ typedef enum { WN_TLS_ACCEPT, WN_TLS_CONNECT } WnTlsRole;
 void wn_stream_start_tls(WnStream *self, SSL_CTX *context, WnTlsRole role,
     const char *name, bool verify);
 
+/* The same as client, with more to say about the server; all of peer is
+ * copied. */
+typedef struct WnTlsPeer WnTlsPeer;
+void wn_stream_connect_tls(WnStream *self, SSL_CTX *context,
+    const WnTlsPeer *peer);
+
 bool wn_stream_is_tls(const WnStream *self);
 SSL *wn_stream_get_ssl(const WnStream *self);      /* NULL when plain */
 const char *wn_stream_error(const WnStream *self); /* "" before an error */

@@ -100,6 +100,10 @@ wn_tls_client_context(const char *ca_file, GError **error)
 
     if (context == NULL)
         return NULL;
+    if (SSL_CTX_dane_enable(context) != 1) {
+        set_tls_error(error, "DANE");
+        return NULL;
+    }
     if (ca_file == NULL) {
         if (SSL_CTX_set_default_verify_paths(context) == 1)
             return g_steal_pointer(&context);

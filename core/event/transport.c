@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -142,12 +141,13 @@ static void
 fail_tls(WnTransport *self, const char *what)
 {
     unsigned long code = ERR_get_error();
-    long verified = SSL_get_verify_result(self->ssl);
     const char *reason = ERR_reason_error_string(code);
+    char refused[WN_TLS_REASON_MAX];
 
+    g_strlcpy(refused, self->error, sizeof(refused));
     if (ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED
-        && verified != X509_V_OK)
-        reason = X509_verify_cert_error_string(verified);
+        && *refused != '\0')
+        reason = refused;
     g_snprintf(self->error, sizeof(self->error), "%s: %s", what,
         reason != NULL ? reason : "connection lost");
     ERR_clear_error();
@@ -272,29 +272,9 @@ wn_transport_write(WnTransport *self, WnSpan bytes, size_t *out_len)
     return write_plain(self, bytes, out_len);
 }
 
-/* Who the server must be.  An address is no name for SNI (RFC 6066 §3). */
-static bool
-set_peer(SSL *ssl, const char *name, bool verify)
-{
-    WnNetaddr address;
-    bool is_address = name != NULL
-                      && wn_netaddr_parse(wn_span_str(name), &address);
-
-    SSL_set_verify(ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    if (name == NULL)
-        return true;
-    if (!is_address && SSL_set_tlsext_host_name(ssl, name) != 1)
-        return false;
-    if (!verify)
-        return true;
-    if (is_address)
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-    return SSL_set1_host(ssl, name) == 1;
-}
-
 bool
 wn_transport_prepare_tls(WnTransport *self, SSL_CTX *context, WnTlsRole role,
-    const char *name, bool verify)
+    const WnTlsPeer *peer)
 {
     ERR_clear_error();
     self->ssl = SSL_new(context);
@@ -309,7 +289,7 @@ wn_transport_prepare_tls(WnTransport *self, SSL_CTX *context, WnTlsRole role,
         return true;
     }
     SSL_set_connect_state(self->ssl);
-    if (set_peer(self->ssl, name, verify))
+    if (wn_tls_expect(self->ssl, peer, self->error))
         return true;
     fail_tls(self, "TLS name");
     return false;

@@ -10,6 +10,7 @@
 #include "core/base/buffer.h"
 #include "core/event/loop.h"
 #include "core/event/stream.h"
+#include "core/event/tls.h"
 
 #define WN_TRANSPORT_ERROR_MAX 160
 
@@ -56,7 +57,7 @@ WnIo wn_transport_write(WnTransport *self, WnSpan bytes, size_t *out_len);
 /* Bytes stay plain until the handshake; false with error set.  Then call
  * handshake, which begins it, until DONE or FAILED. */
 bool wn_transport_prepare_tls(WnTransport *self, SSL_CTX *context,
-    WnTlsRole role, const char *name, bool verify);
+    WnTlsRole role, const WnTlsPeer *peer);
 WnIo wn_transport_handshake(WnTransport *self);
 
 /* Says goodbye in TLS if that is possible without waiting. */

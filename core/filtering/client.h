@@ -4,14 +4,14 @@
 /*
  * winnow-smtp's end: asks winnow-filter, or an engine in this process, and
  * always calls back: with the response, or with NULL when no filter could
- * answer within the deadline or twice died over the request.  What NULL means
- * is the asker's affair (on_error).
+ * answer within the deadline or died over the request again and again.  What
+ * NULL means is the asker's affair (on_error).
  *
  *                        +-- the process died; at its successor's attach --+
  *                        v                                                 |
- *    ask --> waiting --sent--> asked (attempt 1, 2) --response--> fn(response)
+ *    ask --> waiting --sent--> asked (attempt 1...) --response--> fn(response)
  *               |                |
- *               +--- deadline ---+--- died twice over it ------> fn(NULL)
+ *               +--- deadline ---+--- died too often over it --> fn(NULL)
  *
  * When a process dies, all that it was asked is suspect.  Its successor is
  * asked everything again, but messages one after another, a second apart if
@@ -21,7 +21,10 @@
 #include "core/event/channel.h"
 #include "core/filtering/engine.h"
 
-#define WN_FILTER_ATTEMPTS_MAX 2
+/* The filter that a process died in is left out the next time (control's
+ * affair): a death that nobody is to blame for, and several filters that fail
+ * over one message, still leave an attempt. */
+#define WN_FILTER_ATTEMPTS_MAX 4
 #define WN_FILTER_PACE_MS 1000
 
 typedef struct WnFilterClient WnFilterClient;

@@ -20,6 +20,7 @@ make_trace(const WnAcceptance *self, const WnScopeDecision *decision)
         .rdns = wn_span_str(visit->rdns),
         .rdns_status = visit->rdns_status,
         .esmtp = wn_session_is_esmtp(visit->session),
+        .utf8 = transaction->utf8,
         .recipient = WN_SPAN_EMPTY,
         .now = wn_clock_unix() };
 
@@ -30,7 +31,8 @@ make_trace(const WnAcceptance *self, const WnScopeDecision *decision)
     if (transaction->recipients->len == 1) {
         const WnSessionRecipient *only = transaction->recipients->pdata[0];
 
-        facts.recipient = only->path.text;
+        if (!only->path.utf8)
+            facts.recipient = only->path.text;
     }
     g_string_truncate(text, 0);
     wn_trace_write(&facts, text);
@@ -285,6 +287,11 @@ describe_envelope(WnAcceptance *self)
     g_array_set_size(envelope->recipients, 0);
     envelope->arrived_ms = wn_clock_unix_ms();
     envelope->flags = self->message.eight_bit ? WN_ENVELOPE_8BIT : 0;
+    /* Who only says that he may need it does not (RFC 6531 §3.6): addresses
+     * tell for themselves. */
+    if (transaction->utf8
+        && !wn_span_is_ascii(wn_span_slice(self->plain, 0, self->block.end)))
+        envelope->flags |= WN_ENVELOPE_UTF8;
     envelope->generation = wn_snapshot_generation(visit->snapshot);
     envelope->sender = transaction->sender.null ? WN_SPAN_EMPTY
                                                 : transaction->sender.text;

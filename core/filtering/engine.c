@@ -107,6 +107,13 @@ wn_engine_forget_sessions(WnEngine *self)
 void
 wn_engine_set_snapshot(WnEngine *self, WnSnapshot *snapshot)
 {
+    WnSnapshot *last = g_queue_peek_head(&self->snapshots);
+
+    if (last != NULL)
+        wn_blob_shelf_learn(wn_snapshot_blobs(snapshot),
+            wn_snapshot_blobs(last));
+    if (self->state == NULL)
+        wn_chain_host_set_snapshot(self->host, snapshot);
     g_queue_push_head(&self->snapshots, wn_snapshot_ref(snapshot));
     if (g_queue_get_length(&self->snapshots) > SNAPSHOTS_KEPT)
         wn_snapshot_unref(g_queue_pop_tail(&self->snapshots));
@@ -131,6 +138,21 @@ engine_snapshot(WnEngine *self, uint64_t generation)
     }
     wn_engine_set_snapshot(self, opened);
     return g_queue_peek_head(&self->snapshots);
+}
+
+/* What is asked before there is a transaction is answered with the data sets
+ * that are in use now. */
+static void
+follow_current(WnEngine *self)
+{
+    uint64_t generation = self->state != NULL
+                              ? wn_snapshot_current_generation(self->state)
+                              : 0;
+    WnSnapshot *snapshot = generation > 0 ? engine_snapshot(self, generation)
+                                          : NULL;
+
+    if (snapshot != NULL)
+        wn_chain_host_set_snapshot(self->host, snapshot);
 }
 
 static WnChainClient
@@ -162,6 +184,7 @@ engine_session(WnEngine *self, const WnRequest *request)
         wn_chain_connection_update(session->connection, &client);
         return session;
     }
+    follow_current(self);
     session = g_new0(EngineSession, 1);
     session->number = request->session;
     session->connection = wn_chain_connection_new(self->host, &client);
@@ -313,6 +336,8 @@ ask_message(WnEngineJob *job, EngineSession *session)
             .scope = request->recipients[i].scope
         };
     job->message = wn_message_new(request->message);
+    wn_chain_txn_set_content(session->txn,
+        wn_skips_content(job->request->message));
     job->run = wn_chain_message(session->txn, job->message, classes,
         request->n_scopes, recipients, request->n_recipients, on_decided, job);
 }

@@ -350,6 +350,7 @@ wn_receiver_new(const WnReceiverConfig *config)
     self->filters = config->filters;
     self->journal = config->journal;
     self->sessions = g_hash_table_new_full(NULL, NULL, NULL, visit_free);
+    self->limits = config->limits;
     self->own_counts = config->counts == NULL;
     self->counts = self->own_counts ? wn_shared_counts_new(-1, 0)
                                     : config->counts;

@@ -22,6 +22,7 @@
 #include "core/base/shared_counts.h"
 #include "core/filtering/client.h"
 #include "core/journal/writer.h"
+#include "core/smtp/known_limits.h"
 #include "core/smtp/session.h"
 
 typedef struct WnReceiver WnReceiver;
@@ -34,6 +35,7 @@ typedef struct WnReceiverConfig {
     WnJournal *journal;
     WnSharedCounts *counts; /* connections of each client, in all processes;
                              * NULL: those of this process alone */
+    const WnKnownLimits *limits; /* of the domains' servers; NULL: unknown */
 } WnReceiverConfig;
 
 WnReceiver *wn_receiver_new(const WnReceiverConfig *config);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/base/idna.h"
 #include "core/filtering/visit.h"
 
 static const WnReply recipient_ok = { 250, "2.1.5", "Recipient ok" };
@@ -8,6 +9,10 @@ static const WnReply broken_settings = { 451, "4.3.5", "Settings are damaged" };
 static const WnReply relaying = { 550, "5.7.1", "Relaying denied" };
 static const WnReply no_mailbox = { 550, "5.1.1", "No such mailbox" };
 static const WnReply too_large = { 552, "5.3.4", "Message too large" };
+static const WnReply server_size = { 552, "5.3.4",
+    "Message too large for the recipient's mail server" };
+static const WnReply server_utf8 = { 550, "5.6.7",
+    "The recipient's mail server does not take SMTPUTF8" };
 static const WnReply too_many = { 452, "4.5.3", "Too many recipients" };
 static const WnReply alone = { 452, "4.5.3", "needs its own transaction" };
 static const WnReply not_checked = { 451, "4.7.1",
@@ -77,21 +82,6 @@ wn_visit_refusal(const WnVisit *visit, const WnScopeDecision *decision,
         wn_visit_text(visit, text, arena) };
 }
 
-/* The domain in lower case without a trailing dot; false if it is too long to
- * be one of ours. */
-static bool
-fold_domain(WnSpan domain, char out[WN_DOMAIN_MAX + 1])
-{
-    if (domain.len > 0 && domain.ptr[domain.len - 1] == '.')
-        domain.len--;
-    if (domain.len == 0 || domain.len > WN_DOMAIN_MAX)
-        return false;
-    for (size_t i = 0; i < domain.len; i++)
-        out[i] = g_ascii_tolower(domain.ptr[i]);
-    out[domain.len] = '\0';
-    return true;
-}
-
 static bool
 mailbox_exists(const WnVisit *visit, const WnDomain *domain,
     const WnSessionRecipient *recipient, bool *out_filtered)
@@ -112,14 +102,14 @@ static const WnReply *
 find_destination(const WnVisit *visit, const WnSessionRecipient *recipient,
     WnDomain *out_domain, WnClass *out_class)
 {
-    char name[WN_DOMAIN_MAX + 1];
+    char name[WN_IDNA_MAX + 1];
     bool filtered;
 
     if (visit->snapshot == NULL)
         return &no_settings;
     if (recipient->path.bare)
         return &no_mailbox;
-    if (!fold_domain(recipient->path.domain, name)
+    if (!wn_domain_to_ascii(recipient->path.domain, name)
         || !wn_snapshot_domain(visit->snapshot, wn_span_str(name), out_domain))
         return &relaying;
     if (!mailbox_exists(visit, out_domain, recipient, &filtered))
@@ -152,6 +142,40 @@ describe_scope(const WnVisit *visit, const WnDomain *domain,
         scope.early_tempfail_on_error |= link.early;
     }
     return scope;
+}
+
+/* A mailbox that only SMTPUTF8 can name.  A client may say SMTPUTF8 where
+ * nothing needs it; that mail passes, and a domain alone has a form in ASCII.
+ */
+static bool
+needs_utf8(const WnTransaction *transaction,
+    const WnSessionRecipient *recipient)
+{
+    return transaction->utf8
+           && (!wn_span_is_ascii(transaction->sender.local)
+               || !wn_span_is_ascii(recipient->path.local));
+}
+
+/* What the domain's servers would not take: NULL, as far as is known. */
+static const WnReply *
+find_limit(const WnVisit *visit, const WnDomain *domain,
+    const WnSessionRecipient *recipient)
+{
+    const WnTransaction *transaction = wn_session_transaction(visit->session);
+    const WnKnownLimits *known = visit->receiver->limits;
+    WnLimitsKey key;
+    WnLimits limits;
+
+    if (known == NULL
+        || (transaction->declared_size == 0
+            && !needs_utf8(transaction, recipient)))
+        return NULL;
+    wn_limits_key_of_domain(&key, visit->snapshot, domain);
+    limits = wn_known_limits_get(known, &key);
+    if (limits.max_size > 0 && transaction->declared_size > limits.max_size)
+        return &server_size;
+    return limits.no_utf8 && needs_utf8(transaction, recipient) ? &server_utf8
+                                                                : NULL;
 }
 
 /*
@@ -305,6 +329,9 @@ wn_visit_rcpt(WnVisit *visit, WnSessionRecipient *recipient, WnReply *out_reply)
     scope = describe_scope(visit, &domain, &class_);
     if (declared > (uint64_t)scope.max_message_size)
         return refuse_now(visit, recipient, &too_large, out_reply);
+    refusal = find_limit(visit, &domain, recipient);
+    if (refusal != NULL)
+        return refuse_now(visit, recipient, refusal, out_reply);
     if (visit->recipient_bytes + request_bytes(recipient)
         > WN_REQUEST_RECIPIENT_BYTES_MAX)
         return refuse_now(visit, recipient, &too_many, out_reply);

@@ -35,6 +35,8 @@ protocol_name(const WnTraceFacts *facts)
 {
     if (!facts->esmtp)
         return "SMTP";
+    if (facts->utf8) /* RFC 6531 §4.3 */
+        return facts->tls != NULL ? "UTF8SMTPS" : "UTF8SMTP";
     return facts->tls != NULL ? "ESMTPS" : "ESMTP";
 }
 

@@ -27,6 +27,7 @@ typedef struct WnTraceFacts {
     WnSpan rdns; /* used only if rdns_status is VERIFIED */
     WnPtrStatus rdns_status;
     bool esmtp;
+    bool utf8;        /* SMTPUTF8 was given */
     const char *tls;  /* "TLSv1.3 with ..."; NULL: plain */
     WnSpan recipient; /* for the "for" clause; empty: several */
     int64_t now;      /* Unix */

@@ -67,6 +67,7 @@ struct WnReceiver {
     GHashTable *sessions; /* WnSession* -> WnVisit* */
     WnSharedCounts *counts;
     bool own_counts;
+    const WnKnownLimits *limits;
     unsigned max_sessions;
     bool waits_for_connect; /* a filter decides before the banner */
     bool draining;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/programs/queue_commands.h"
 
+#include "core/base/text.h"
+
 #define LIST_MAX 100000
 
 typedef struct Words {
@@ -51,7 +53,8 @@ usage(GString *out)
         "usage: winnowctl queue list [--domain D] [--state S]\n"
         "       winnowctl queue show ID [--message]\n"
         "       winnowctl queue retry|hold|release|delete|bounce ID... | "
-        "--domain D\n");
+        "--domain D\n"
+        "       winnowctl queue lenient [DOMAIN DURATION|off]\n");
     return WN_EXIT_USAGE;
 }
 
@@ -141,6 +144,43 @@ apply(WnQueue *queue, WnQueueCommand command, const Words *words, GString *out)
     return WN_EXIT_OK;
 }
 
+/* The server was installed anew and refuses everybody. */
+static WnExit
+lenient(WnQueue *queue, const Words *words, GString *out)
+{
+    g_autoptr(GError) error = NULL;
+    const char *domain, *text;
+    int64_t for_ms = 0;
+
+    if (words->ids->len == 0) {
+        wn_queue_list_lenient(queue,
+            words->json ? WN_QUEUE_JSON : WN_QUEUE_TEXT, out);
+        return WN_EXIT_OK;
+    }
+    if (words->ids->len != 2)
+        return usage(out);
+    domain = words->ids->pdata[0];
+    text = words->ids->pdata[1];
+    if (strcmp(text, "off") != 0
+        && (!wn_text_to_duration_ms(wn_span_str(text), &for_ms) || for_ms < 1000
+            || for_ms > WN_QUEUE_LENIENT_MAX_MS)) {
+        g_string_append_printf(out,
+            "\"%s\": expected a duration of at most 7 days, like 12h, or off\n",
+            text);
+        return WN_EXIT_USAGE;
+    }
+    if (!wn_queue_has_domain(queue, domain)) {
+        g_string_append_printf(out, "%s: no such domain\n", domain);
+        return WN_EXIT_NO;
+    }
+    if (wn_queue_set_lenient(queue, domain, for_ms, &error)) {
+        g_string_append_printf(out, "lenient: %s %s\n", domain, text);
+        return WN_EXIT_OK;
+    }
+    g_string_append_printf(out, "%s\n", error->message);
+    return WN_EXIT_NO;
+}
+
 WnExit
 wn_queue_run_command(WnQueue *queue, const char *const *words, GString *out)
 {
@@ -157,6 +197,8 @@ wn_queue_run_command(WnQueue *queue, const char *const *words, GString *out)
         answer = list(queue, &parsed, &filter, out);
     else if (strcmp(parsed.command, "show") == 0)
         answer = show(queue, &parsed, out);
+    else if (strcmp(parsed.command, "lenient") == 0)
+        answer = lenient(queue, &parsed, out);
     else {
         size_t i = 0;
 

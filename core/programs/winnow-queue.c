@@ -37,6 +37,7 @@ typedef struct QueueProgram {
     WnChild child;
     WnResolver *resolver;
     WnQueue *queue;
+    WnKnownLimits *limits; /* NULL: not handed over */
     int lock_fd;
     WnTimer lock_retry;
     int64_t lock_since_ms; /* the wait for it began, or was last told of */
@@ -158,6 +159,8 @@ begin(QueueProgram *self)
         give_up(self, error->message);
         return;
     }
+    wn_queue_set_limits(self->queue, self->limits);
+    wn_queue_reserve_space(self->queue);
     use_current_snapshot(self);
     wn_queue_start(self->queue);
     wn_child_ready(&self->child);
@@ -246,6 +249,7 @@ clear(QueueProgram *self)
     g_clear_pointer(&self->listener, wn_listener_free);
     g_hash_table_unref(self->workers);
     g_clear_pointer(&self->queue, wn_queue_free);
+    g_clear_pointer(&self->limits, wn_known_limits_free);
     g_clear_pointer(&self->resolver, wn_resolver_free);
     wn_timer_clear(&self->lock_retry);
     wn_child_clear(&self->child);
@@ -259,6 +263,9 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
 
     wn_child_init(&self.child, "winnow-queue", argc, argv);
+    wn_child_confine(&self.child, WN_RIGHTS_QUEUE);
+    if (self.child.limits_fd >= 0)
+        self.limits = wn_known_limits_new(self.child.limits_fd);
     self.workers = g_hash_table_new_full(NULL, NULL, worker_free, NULL);
     wn_timer_init(&self.lock_retry, self.child.loop, try_lock, &self);
     self.resolver = wn_resolver_new(self.child.loop,

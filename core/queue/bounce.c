@@ -2,115 +2,35 @@
 #include "core/queue/bounce.h"
 
 #include "core/base/clock.h"
+#include "core/queue/bounce_lines.h"
+#include "core/smtp/xtext.h"
 
 /* RFC 5322 §2.1.1, less the line's end. */
 #define LINE_MAX_LEN 998
-#define FOLD_LEN 76
-#define HEADER_MAX ((size_t)64 * 1024)
-#define REPLY_MAX 2048
 
-static void
-add(GByteArray *out, const char *text)
+static const char *
+action_name(WnDsnAction action)
 {
-    g_byte_array_append(out, (const guint8 *)text, (guint)strlen(text));
-}
-
-static void G_GNUC_PRINTF(2, 3)
-    add_line(GByteArray *out, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    add(out, text);
-    add(out, "\r\n");
-}
-
-/* One line of printable ASCII, whatever it was (transfer full). */
-static char *
-clean(WnSpan text, size_t max)
-{
-    GString *out = g_string_new(NULL);
-
-    for (size_t i = 0; i < text.len && out->len < max; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if (c >= 0x80)
-            c = '?';
-        else if (c < ' ' || c == 0x7f)
-            c = ' ';
-        g_string_append_c(out, (char)c);
+    switch (action) {
+    case WN_DSN_FAILED:
+        return "failed";
+    case WN_DSN_DELAYED:
+        return "delayed";
+    case WN_DSN_RELAYED:
+        return "relayed";
     }
-    return g_string_free(out, FALSE);
+    return "failed";
 }
 
-/* A field whose text came from outside, folded. */
-static void
-add_field(GByteArray *out, const char *name, const char *prefix, WnSpan value)
-{
-    g_autofree char *text = clean(value, REPLY_MAX);
-    const char *rest = text;
-    size_t room = FOLD_LEN
-                  - MIN(strlen(name) + strlen(prefix) + 2, FOLD_LEN / 2);
-
-    add(out, name);
-    add(out, ": ");
-    add(out, prefix);
-    while (strlen(rest) > room) {
-        size_t len = room;
-
-        while (len > 0 && rest[len] != ' ')
-            len--;
-        if (len == 0)
-            len = room;
-        g_byte_array_append(out, (const guint8 *)rest, (guint)len);
-        add(out, "\r\n ");
-        rest += len;
-        while (*rest == ' ')
-            rest++;
-        room = FOLD_LEN;
-    }
-    add(out, rest);
-    add(out, "\r\n");
-}
-
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* RFC 3461 §4 (transfer full). */
-static char *
-decode_xtext(WnSpan text)
-{
-    GString *out = g_string_new(NULL);
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-
-        if (c == '+' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0
-            && hex_digit(text.ptr[i + 2]) >= 0) {
-            c = (char)(hex_digit(text.ptr[i + 1]) * 16
-                       + hex_digit(text.ptr[i + 2]));
-            i += 2;
-        }
-        g_string_append_c(out, c == '\0' ? ' ' : c);
-    }
-    return g_string_free(out, FALSE);
-}
-
+/* The worst of what it tells. */
 static WnDsnAction
 main_action(const WnDsn *self)
 {
+    WnDsnAction worst = WN_DSN_RELAYED;
+
     for (size_t i = 0; i < self->n_recipients; i++)
-        if (self->recipients[i].action == WN_DSN_FAILED)
-            return WN_DSN_FAILED;
-    return self->n_recipients > 0 ? self->recipients[0].action : WN_DSN_FAILED;
+        worst = MIN(worst, self->recipients[i].action);
+    return worst;
 }
 
 static const char *
@@ -127,27 +47,6 @@ subject(WnDsnAction action)
     return "";
 }
 
-static const char *
-explanation(WnDsnAction action)
-{
-    switch (action) {
-    case WN_DSN_FAILED:
-        return "Your message could not be delivered to the recipients "
-               "below.\r\n"
-               "It will not be tried again.\r\n";
-    case WN_DSN_DELAYED:
-        return "Your message has not been delivered yet to the recipients "
-               "below.\r\n"
-               "There is no need to send it again: delivery is still being "
-               "tried.\r\n";
-    case WN_DSN_RELAYED:
-        return "Your message was handed to the mail server of the recipients "
-               "below,\r\n"
-               "which does not confirm deliveries.\r\n";
-    }
-    return "";
-}
-
 /* Up to the empty line, which is not part of it. */
 static WnSpan
 header_of(WnSpan message)
@@ -159,16 +58,7 @@ header_of(WnSpan message)
     end = memmem(message.ptr, message.len, "\r\n\r\n", 4);
     if (end != NULL)
         message.len = (size_t)(end - message.ptr) + 2;
-    return wn_span_slice(message, 0, HEADER_MAX);
-}
-
-static bool
-is_eight_bit(WnSpan text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] >= 0x80)
-            return true;
-    return false;
+    return wn_span_slice(message, 0, WN_DSN_HEADER_MAX);
 }
 
 static WnSpan
@@ -177,82 +67,54 @@ original_text(const WnDsn *self)
     return self->full ? self->original : header_of(self->original);
 }
 
-static void
-add_header(const WnDsn *self, const char *boundary, GByteArray *out)
+/* RFC 6533 §4: only a report of another type may hold such addresses. */
+static bool
+is_global(const WnDsn *self)
 {
-    g_autofree char *to = clean(self->to, LINE_MAX_LEN / 2);
+    bool ascii = wn_span_is_ascii(self->to);
+
+    for (size_t i = 0; i < self->n_recipients; i++)
+        ascii = ascii && wn_span_is_ascii(self->recipients[i].address)
+                && wn_span_is_ascii(self->recipients[i].orcpt);
+    return !ascii;
+}
+
+static void
+add_header(const WnDsn *self, const char *boundary, bool global,
+    GByteArray *out)
+{
+    g_autofree char *to = wn_bounce_clean(self->to, LINE_MAX_LEN / 2, global);
     char id[WN_ID_TEXT_LEN + 1];
     char date[WN_DATE_MAX];
 
     wn_id_format(&self->id, id);
     wn_clock_rfc5322(self->now, date);
-    add_line(out, "From: Mail Delivery System <postmaster@%s>", self->hostname);
-    add_line(out, "To: <%s>", to);
-    add_line(out, "Subject: %s", subject(main_action(self)));
-    add_line(out, "Date: %s", date);
-    add_line(out, "Message-ID: <%s@%s>", id, self->hostname);
-    add_line(out, "Auto-Submitted: auto-replied");
-    add_line(out, "MIME-Version: 1.0");
-    if (is_eight_bit(original_text(self)))
-        add_line(out, "Content-Transfer-Encoding: 8bit");
-    add_line(out,
-        "Content-Type: multipart/report; report-type=delivery-status;");
-    add_line(out, " boundary=\"%s\"", boundary);
-    add(out, "\r\nThis is a report in several parts (RFC 3464).\r\n");
+    wn_bounce_add_line(out, "From: Mail Delivery System <postmaster@%s>",
+        self->hostname);
+    wn_bounce_add_line(out, "To: <%s>", to);
+    wn_bounce_add_line(out, "Subject: %s", subject(main_action(self)));
+    wn_bounce_add_line(out, "Date: %s", date);
+    wn_bounce_add_line(out, "Message-ID: <%s@%s>", id, self->hostname);
+    wn_bounce_add_line(out, "Auto-Submitted: auto-replied");
+    wn_bounce_add_line(out, "MIME-Version: 1.0");
+    if (global || !wn_span_is_ascii(original_text(self)))
+        wn_bounce_add_line(out, "Content-Transfer-Encoding: 8bit");
+    wn_bounce_add_line(out,
+        "Content-Type: multipart/report; report-type=%sdelivery-status;",
+        global ? "global-" : "");
+    wn_bounce_add_line(out, " boundary=\"%s\"", boundary);
+    wn_bounce_add(out, "\r\nThis is a report in several parts (RFC 3464).\r\n");
 }
 
 static void
-add_wrapped(GByteArray *out, const char *indent, WnSpan text)
+add_part(const char *boundary, const char *type, bool eight_bit,
+    GByteArray *out)
 {
-    g_autofree char *line = clean(text, REPLY_MAX);
-    const char *rest = line;
-
-    while (*rest != '\0') {
-        size_t len = MIN(strlen(rest), (size_t)FOLD_LEN);
-
-        while (len == FOLD_LEN && len > 1 && rest[len - 1] != ' ')
-            len--;
-        if (len == 1 && strlen(rest) > 1)
-            len = MIN(strlen(rest), (size_t)FOLD_LEN);
-        add_line(out, "%s%.*s", indent, (int)len, rest);
-        rest += len;
-    }
-}
-
-static void
-add_text_part(const WnDsn *self, const char *boundary, GByteArray *out)
-{
-    char id[WN_ID_TEXT_LEN + 1];
-
-    wn_id_format(&self->original_id, id);
-    add_line(out, "\r\n--%s", boundary);
-    add_line(out, "Content-Type: text/plain; charset=us-ascii\r\n");
-    add_line(out, "This is the mail relay at %s.\r\n", self->hostname);
-    add(out, explanation(main_action(self)));
-    add_line(out, "The relay's name for it is %s.", id);
-    for (size_t i = 0; i < self->n_recipients; i++) {
-        const WnDsnRecipient *recipient = &self->recipients[i];
-        g_autofree char *address = clean(recipient->address, LINE_MAX_LEN / 2);
-
-        add_line(out, "\r\n<%s>:", address);
-        add_wrapped(out, "    ",
-            recipient->reply.len > 0 ? recipient->reply
-                                     : wn_span_str(recipient->status));
-    }
-}
-
-static const char *
-action_name(WnDsnAction action)
-{
-    switch (action) {
-    case WN_DSN_FAILED:
-        return "failed";
-    case WN_DSN_DELAYED:
-        return "delayed";
-    case WN_DSN_RELAYED:
-        return "relayed";
-    }
-    return "failed";
+    wn_bounce_add_line(out, "\r\n--%s", boundary);
+    wn_bounce_add_line(out, "Content-Type: %s", type);
+    if (eight_bit)
+        wn_bounce_add_line(out, "Content-Transfer-Encoding: 8bit");
+    wn_bounce_add(out, "\r\n");
 }
 
 static void
@@ -263,57 +125,64 @@ add_date(GByteArray *out, const char *name, int64_t unix_time)
     if (unix_time == 0)
         return;
     wn_clock_rfc5322(unix_time, date);
-    add_line(out, "%s: %s", name, date);
+    wn_bounce_add_line(out, "%s: %s", name, date);
 }
 
-/* ORCPT is "type;xtext"; the field holds the type and the decoded address. */
+/* Only an SMTP reply is a diagnostic code of that type. */
 static void
-add_original_recipient(WnSpan orcpt, GByteArray *out)
+add_diagnostic(WnSpan reply, bool global, GByteArray *out)
 {
-    g_autofree char *text = NULL;
+    bool smtp = reply.len > 0 && g_ascii_isdigit(reply.ptr[0]);
 
-    if (memchr(orcpt.ptr, ';', orcpt.len) == NULL)
-        return;
-    text = decode_xtext(orcpt);
-    add_field(out, "Original-Recipient", "", wn_span_str(text));
+    if (reply.len > 0)
+        wn_bounce_add_field(out, "Diagnostic-Code",
+            smtp ? "smtp; " : "x-winnow; ", reply, global);
 }
 
 static void
-add_recipient(const WnDsnRecipient *recipient, GByteArray *out)
+add_recipient(const WnDsn *self, const WnDsnRecipient *recipient, bool global,
+    GByteArray *out)
 {
-    add(out, "\r\n");
-    add_original_recipient(recipient->orcpt, out);
-    add_field(out, "Final-Recipient", "rfc822; ", recipient->address);
-    add_line(out, "Action: %s", action_name(recipient->action));
-    add_line(out, "Status: %s", recipient->status);
+    bool ascii = wn_span_is_ascii(recipient->address);
+    char id[WN_ID_TEXT_LEN + 1];
+
+    wn_bounce_add(out, "\r\n");
+    if (recipient->orcpt.len > 0) {
+        g_autofree char *text = wn_orcpt_decode(recipient->orcpt, global);
+
+        wn_bounce_add_field(out, "Original-Recipient", "", wn_span_str(text),
+            global);
+    }
+    wn_bounce_add_field(out, "Final-Recipient", ascii ? "rfc822; " : "utf-8; ",
+        recipient->address, global);
+    wn_bounce_add_line(out, "Action: %s", action_name(recipient->action));
+    wn_bounce_add_line(out, "Status: %s", recipient->status);
     if (recipient->remote.len > 0)
-        add_field(out, "Remote-MTA", "dns; ", recipient->remote);
-    /* Only an SMTP reply is a diagnostic code of that type. */
-    if (recipient->reply.len > 0 && g_ascii_isdigit(recipient->reply.ptr[0]))
-        add_field(out, "Diagnostic-Code", "smtp; ", recipient->reply);
-    else if (recipient->reply.len > 0)
-        add_field(out, "Diagnostic-Code", "x-winnow; ", recipient->reply);
+        wn_bounce_add_field(out, "Remote-MTA", "dns; ", recipient->remote,
+            global);
+    add_diagnostic(recipient->reply, global, out);
     add_date(out, "Last-Attempt-Date", recipient->last_attempt);
+    wn_id_format(&self->original_id, id);
+    wn_bounce_add_line(out, "Final-Log-ID: %s", id);
     if (recipient->action == WN_DSN_DELAYED)
         add_date(out, "Will-Retry-Until", recipient->will_retry_until);
 }
 
 static void
-add_status_part(const WnDsn *self, const char *boundary, GByteArray *out)
+add_status(const WnDsn *self, bool global, GByteArray *out)
 {
-    g_autofree char *envid = decode_xtext(self->envid);
+    g_autofree char *envid = wn_xtext_decode(self->envid);
     char id[WN_ID_TEXT_LEN + 1];
 
     wn_id_format(&self->original_id, id);
-    add_line(out, "\r\n--%s", boundary);
-    add_line(out, "Content-Type: message/delivery-status\r\n");
     if (self->envid.len > 0)
-        add_field(out, "Original-Envelope-Id", "", wn_span_str(envid));
-    add_line(out, "Reporting-MTA: dns; %s", self->hostname);
-    add_line(out, "X-Winnow-Id: %s", id);
+        wn_bounce_add_field(out, "Original-Envelope-Id", "", wn_span_str(envid),
+            global);
+    wn_bounce_add_line(out, "Reporting-MTA: dns; %s", self->hostname);
+    wn_bounce_add_line(out, "X-Winnow-Id: %s", id);
     add_date(out, "Arrival-Date", self->arrived);
     for (size_t i = 0; i < self->n_recipients; i++)
-        add_recipient(&self->recipients[i], out);
+        add_recipient(self, &self->recipients[i], global, out);
 }
 
 /* Lines as they are, but none longer than may be. */
@@ -327,45 +196,55 @@ add_bounded_lines(GByteArray *out, WnSpan text)
 
         g_byte_array_append(out, (const guint8 *)text.ptr, (guint)kept);
         if (kept < len) {
-            add(out, "\r\n ");
+            wn_bounce_add(out, "\r\n ");
             text = wn_span_slice(text, kept, text.len);
             continue;
         }
-        add(out, "\r\n");
+        wn_bounce_add(out, "\r\n");
         text = wn_span_slice(text, len + 2, text.len);
     }
 }
 
-static void
-add_original_part(const WnDsn *self, const char *boundary, GByteArray *out)
+/* A header in UTF-8 has types of its own (RFC 6533 §5); what is 8-bit and no
+ * UTF-8 has none, and the old one does least harm. */
+static const char *
+original_type(const WnDsn *self)
 {
-    WnSpan text = original_text(self);
+    WnSpan header = header_of(self->original);
+    bool utf8 = !wn_span_is_ascii(header)
+                && g_utf8_validate_len(header.ptr, header.len, NULL);
 
-    add_line(out, "\r\n--%s", boundary);
-    add_line(out, "Content-Type: %s",
-        self->full ? "message/rfc822" : "text/rfc822-headers");
-    if (is_eight_bit(text))
-        add_line(out, "Content-Transfer-Encoding: 8bit");
-    add(out, "\r\n");
     if (self->full)
-        g_byte_array_append(out, (const guint8 *)text.ptr, (guint)text.len);
-    else
-        add_bounded_lines(out, text);
-    add_line(out, "\r\n--%s--", boundary);
+        return utf8 ? "message/global" : "message/rfc822";
+    return utf8 ? "message/global-headers" : "text/rfc822-headers";
 }
 
 void
 wn_dsn_write(const WnDsn *self, GByteArray *out)
 {
-    char id[WN_ID_TEXT_LEN + 1];
+    WnSpan original = original_text(self);
+    bool global = is_global(self);
     g_autofree char *boundary = NULL;
+    char id[WN_ID_TEXT_LEN + 1];
 
     wn_id_format(&self->id, id);
     boundary = g_strdup_printf("=_%s", id);
-    add_header(self, boundary, out);
-    add_text_part(self, boundary, out);
-    add_status_part(self, boundary, out);
-    add_original_part(self, boundary, out);
+    add_header(self, boundary, global, out);
+    add_part(boundary,
+        global ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
+        global, out);
+    wn_bounce_add_explanation(self, global, out);
+    add_part(boundary,
+        global ? "message/global-delivery-status" : "message/delivery-status",
+        global, out);
+    add_status(self, global, out);
+    add_part(boundary, original_type(self), !wn_span_is_ascii(original), out);
+    if (self->full)
+        g_byte_array_append(out, (const guint8 *)original.ptr,
+            (guint)original.len);
+    else
+        add_bounded_lines(out, original);
+    wn_bounce_add_line(out, "\r\n--%s--", boundary);
 }
 
 /* Is word among the comma-separated ones? */

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Delivery status notifications: RFC 3464 in an RFC 3462 report, with RFC 3834
- * headers.  Pure: facts in, message out.
+ * Delivery status notifications: RFC 3464 in an RFC 6522 report, with RFC 3834
+ * headers, in the form of RFC 6533 where an address is not ASCII.  Pure: facts
+ * in, message out.
  */
 
 #include "core/base/id.h"
@@ -15,6 +16,7 @@ typedef struct WnDsnRecipient {
     WnSpan address; /* final recipient */
     WnSpan orcpt;   /* as given */
     WnDsnAction action;
+    bool expired;    /* FAILED: for being too old */
     char status[12]; /* "5.1.1" */
     WnSpan reply;    /* the server's, for Diagnostic-Code; may be empty */
     WnSpan remote;   /* the server's name; may be empty */
@@ -39,6 +41,9 @@ typedef struct WnDsn {
 
 /* The whole DSN, unstuffed, CRLF lines. */
 void wn_dsn_write(const WnDsn *self, GByteArray *out);
+
+/* No more of a header is sent back. */
+#define WN_DSN_HEADER_MAX ((size_t)64 * 1024)
 
 /* May a failure of this recipient be told to its sender? (RFC 3461 NOTIFY,
  * null senders, our own DSNs) */

@@ -69,6 +69,8 @@ write_recipient(const WnQueue *self, const WnParcel *parcel, uint32_t i,
     const WnEnvelope *envelope, WnJson *json)
 {
     const WnParcelRecipient *recipient = &parcel->recipients[i];
+    g_auto(WnWait) wait = wn_queue_explain(self, parcel);
+    g_autofree char *lenient = wn_queue_lenient_note(self, parcel);
     WnSpan address = g_array_index(envelope->recipients, WnEnvelopeRecipient,
         recipient->index)
                          .address;
@@ -83,6 +85,10 @@ write_recipient(const WnQueue *self, const WnParcel *parcel, uint32_t i,
     else
         wn_json_str(json, "next_attempt", NULL);
     wn_json_str(json, "last_reply", recipient->reply);
+    wn_json_str(json, "waits_for", wait.what);
+    wn_json_str(json, "released_by", wait.release);
+    if (lenient != NULL)
+        wn_json_str(json, "lenient_until", lenient);
     wn_json_close_object(json);
 }
 
@@ -119,6 +125,8 @@ print_recipient(const WnQueue *self, const WnParcel *parcel, uint32_t i,
     const WnEnvelope *envelope, GString *out)
 {
     const WnParcelRecipient *recipient = &parcel->recipients[i];
+    g_auto(WnWait) wait = wn_queue_explain(self, parcel);
+    g_autofree char *lenient = wn_queue_lenient_note(self, parcel);
     WnSpan address = g_array_index(envelope->recipients, WnEnvelopeRecipient,
         recipient->index)
                          .address;
@@ -135,6 +143,12 @@ print_recipient(const WnQueue *self, const WnParcel *parcel, uint32_t i,
     if (recipient->reply != NULL)
         g_string_append_printf(out, "            last reply: %s\n",
             recipient->reply);
+    g_string_append_printf(out,
+        "            waits for: %s\n            released by: %s\n", wait.what,
+        wait.release);
+    if (lenient != NULL)
+        g_string_append_printf(out,
+            "            5xx counts as temporary until %s\n", lenient);
 }
 
 static void
@@ -185,6 +199,8 @@ static void
 retry(WnQueue *self, WnParcel *parcel)
 {
     parcel->avoid = -1;
+    if (parcel->destination != NULL)
+        wn_destination_forgive(parcel->destination);
     wn_queue_route(self, parcel, WN_LINE_END);
 }
 
@@ -208,9 +224,14 @@ static void delete (WnQueue *self, WnParcel *parcel)
 static void
 bounce(WnQueue *self, WnParcel *parcel)
 {
-    for (uint32_t i = 0; i < parcel->n_recipients; i++)
-        if (parcel->recipients[i].reply == NULL)
-            wn_parcel_set_reply(parcel, i, "returned by the operator");
+    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
+        const char *last = parcel->recipients[i].reply;
+        g_autofree char *reply = g_strconcat("returned by the operator of the "
+                                             "relay",
+            last != NULL ? "; the last attempt brought: " : "", last, NULL);
+
+        wn_parcel_set_reply(parcel, i, reply);
+    }
     wn_queue_report_failure(self, parcel, WN_OUTCOME_BOUNCED);
 }
 

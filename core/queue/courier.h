@@ -42,17 +42,24 @@ struct WnCourier {
     GList link;       /* its owner's list of couriers */
     GList idle_link;  /* its owner's list of idle ones */
     WnTimer idle;     /* its owner's: IDLE for too long */
+    WnTimer race;     /* its owner's: CONNECTING for so long */
+    unsigned n_races;
     WnDestination *destination;
     WnLoop *loop;
     WnSmtpClient *client;
     const WnCourierHandler *handler;
     uint32_t n_carried;
-    bool failed; /* what it carried last is to be tried by another at once */
-    char *tls_name;
-    char server[128]; /* "mail.example.com[192.0.2.1]:25" */
+    bool failed; /* some of its parcel is to be tried by another at once */
+    bool lost;   /* the connection ended under its parcel */
+    WnClientTls policy; /* of its connection */
+    char *tls_name, *tls_other_name;
+    char tls[64]; /* "TLSv1.3 with TLS_AES_256_GCM_SHA384"; "": plain */
+    const char *assurance; /* what TLS has shown: "dane"; "none": plain */
+    char server[128];      /* "mail.example.com[192.0.2.1]:25" */
 
-    WnSpoolContent content; /* of the parcel under way, as the next two */
+    WnSpoolContent content; /* of the parcel under way, as the next three */
     GArray *recipients;     /* WnOutgoingRecipient */
+    GPtrArray *spelled;     /* char *, what is sent in another form */
     WnOutgoing outgoing;
     int64_t began_us;
 };

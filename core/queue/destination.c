@@ -3,13 +3,14 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/queue/destination_private.h"
+#include "core/queue/backlog.h"
+#include "core/queue/egress.h"
 
-#define STEP_PARCELS 256
 #define LOOK_AHEAD 8          /* past parcels that avoid this server */
 #define UNPROVEN_CONNECTING 2 /* at a time, before anything has worked */
 #define TLS_BROKEN_MS (10 * 60 * 1000)
-#define LIMIT_STAYS_MS 10000 /* after a server took no more connections */
+#define SLOW_MS (10 * 60 * 1000) /* an address that was overtaken */
+#define LIMIT_STAYS_MS 10000     /* after a server took no more connections */
 #define LOST_MAX 5  /* connections lost in a row until it counts as down */
 #define TRIES_MAX 5 /* servers or connections in one attempt */
 
@@ -121,28 +122,58 @@ become_idle(WnCourier *courier)
     wn_timer_set(&courier->idle, WN_COURIER_IDLE_MS);
 }
 
+/* Addresses of the same server that were tried before and have not even been
+ * connected to have lost the race (RFC 8305). */
+static void
+mark_overtaken(WnDestination *self, const WnCourier *winner)
+{
+    for (GList *link = self->couriers.head; link->data != winner;
+         link = link->next) {
+        const WnCourier *loser = link->data;
+
+        if (loser->state == WN_COURIER_CONNECTING
+            && loser->endpoint != winner->endpoint
+            && loser->endpoint->host == winner->endpoint->host
+            && !wn_smtp_client_is_connected(loser->client))
+            loser->endpoint->slow_until_ms = wn_clock_mono_ms() + SLOW_MS;
+    }
+}
+
+static void
+greeted(WnDestination *self, WnCourier *courier)
+{
+    wn_timer_unset(&courier->race);
+    self->n_connecting--;
+    courier->endpoint->n_connecting--;
+    mark_overtaken(self, courier);
+    wn_endpoint_worked(courier->endpoint);
+    wn_endpoint_told(courier->endpoint, wn_smtp_client_offers(courier->client),
+        wn_smtp_client_size_limit(courier->client));
+    wn_destination_note_limits(self);
+    self->proven = true;
+    g_clear_pointer(&self->failure_text, g_free);
+    wn_backlog_release(self);
+}
+
 static void
 on_ready(void *user, WnCourier *courier)
 {
     WnDestination *self = user;
 
-    if (courier->n_carried == 0) {
-        self->n_connecting--;
-        courier->endpoint->n_connecting--;
-        wn_endpoint_worked(courier->endpoint);
-        self->proven = true;
-        self->probe_backoff_ms = 0;
-        wn_timer_unset(&self->probe);
-        g_clear_pointer(&self->failure_text, g_free);
-        self->releasing = self->waiting.n > 0;
-        if (self->releasing)
-            wn_deferred_soon(&self->step);
-    }
+    if (courier->n_carried == 0)
+        greeted(self, courier);
     if (courier->n_carried >= WN_COURIER_MESSAGES_MAX || self->all->draining)
         dismiss(courier);
     else if (!give_work(self, courier))
         become_idle(courier);
     wn_destination_pump(self);
+}
+
+/* The connection is over. */
+static bool
+is_end(const WnSent *sent)
+{
+    return sent->kind == WN_SENT_LOST || sent->code == 421;
 }
 
 /* A server that is lost or closes the service while it has a parcel: may
@@ -151,10 +182,8 @@ static bool
 may_try_again(WnDestination *self, WnCourier *courier, const WnSent *sent)
 {
     const WnParcel *parcel = courier->parcel;
-    bool closed = sent->code == 421
-                  || (sent->kind == WN_SENT_LOST && !sent->in_doubt);
 
-    if (!closed || parcel->n_lost >= TRIES_MAX)
+    if (!is_end(sent) || sent->in_doubt || parcel->n_lost >= TRIES_MAX)
         return false;
     if (courier->n_carried > 0 && g_str_equal(sent->command, "MAIL"))
         return true;
@@ -179,7 +208,8 @@ on_sent(void *user, WnCourier *courier, uint32_t target,
     WnAttempt full = *attempt;
 
     full.again = may_try_again(self, courier, &attempt->sent);
-    courier->failed = full.again;
+    courier->failed |= full.again;
+    courier->lost |= is_end(&attempt->sent);
     if (attempt->sent.kind == WN_SENT_OK) {
         courier->endpoint->n_lost = 0;
         grow(self);
@@ -207,7 +237,7 @@ connect_failed(WnDestination *self, WnCourier *courier, const WnSent *why)
     WnEndpoint *endpoint = courier->endpoint;
     unsigned n_working = endpoint->n_couriers - endpoint->n_connecting;
 
-    if (why->tls_failed && self->route->tls == WN_TLS_POLICY_MAY) {
+    if (why->tls_failed && courier->policy == WN_CLIENT_TLS_MAY) {
         endpoint->clear_until_ms = wn_clock_mono_ms() + TLS_BROKEN_MS;
         return;
     }
@@ -228,12 +258,12 @@ on_dead(void *user, WnCourier *courier, const WnSent *why)
     WnDestination *self = user;
     WnEndpoint *endpoint = courier->endpoint;
     bool connecting = courier->state == WN_COURIER_CONNECTING;
-    bool busy = courier->state == WN_COURIER_BUSY;
+    bool lost = courier->state == WN_COURIER_BUSY && courier->lost;
 
     forget(courier);
     if (connecting) {
         connect_failed(self, courier, why);
-    } else if (busy && ++endpoint->n_lost >= LOST_MAX) {
+    } else if (lost && ++endpoint->n_lost >= LOST_MAX) {
         note_failure(self, why, courier->server);
         wn_endpoint_failed(endpoint);
     }
@@ -241,25 +271,85 @@ on_dead(void *user, WnCourier *courier, const WnSent *why)
     wn_destination_pump(self);
 }
 
+/* While an address lets one wait, others are tried beside it: another of the
+ * same server soon (RFC 8305 §5), another server when this one looks dead. */
+typedef struct Race {
+    int64_t after_ms;
+    WnRival rival;
+    bool even_connected; /* but not greeted */
+} Race;
+
+static const Race races[] = { { 250, WN_RIVAL_SAME_SERVER, false },
+    { 3000, WN_RIVAL_OTHER_SERVER, false },
+    { 15000, WN_RIVAL_OTHER_SERVER, true } };
+
 static const WnCourierHandler courier_handler = { .ready = on_ready,
     .sent = on_sent,
     .carried = on_carried,
     .dead = on_dead };
 
 static void
+begin_refusing(WnDestination *self, const WnSent *why)
+{
+    if (why != NULL)
+        note_failure(self, why, "");
+    self->proven = false;
+    self->limit = 1;
+    wn_backlog_refuse(self);
+}
+
+static void
+no_egress(WnDestination *self, const char *text)
+{
+    WnSent why = { .kind = WN_SENT_TEMPORARY,
+        .enhanced = "4.3.5",
+        .text = text,
+        .command = "route" };
+
+    begin_refusing(self, &why);
+}
+
+static void on_race(void *user);
+
+static bool
 open_courier(WnDestination *self, WnEndpoint *endpoint)
 {
-    WnClientConfig config = wn_destination_client_config(self, endpoint);
-    WnCourier *courier = wn_courier_new(self, self->all->config.loop, endpoint,
-        &config, &courier_handler);
+    WnLoop *loop = self->all->config.loop;
+    WnClientConfig config;
+    WnCourier *courier;
 
-    wn_timer_init(&courier->idle, self->all->config.loop, on_idle_too_long,
-        courier);
+    if (!wn_destination_client_config(self, endpoint, &config))
+        return false;
+    courier = wn_courier_new(self, loop, endpoint, &config, &courier_handler);
+    wn_timer_init(&courier->idle, loop, on_idle_too_long, courier);
+    wn_timer_init(&courier->race, loop, on_race, courier);
+    wn_timer_set(&courier->race, races[0].after_ms);
     g_queue_push_tail_link(&self->couriers, &courier->link);
     self->n_connecting++;
     endpoint->n_connecting++;
     endpoint->n_couriers++;
     self->all->n_couriers++;
+    return true;
+}
+
+static void
+on_race(void *user)
+{
+    WnCourier *courier = user;
+    WnDestination *self = courier->destination;
+    const Race *race = &races[courier->n_races++];
+    WnEndpoint *rival;
+
+    if (courier->n_races < G_N_ELEMENTS(races))
+        wn_timer_set(&courier->race, race[1].after_ms - race->after_ms);
+    if (courier->state != WN_COURIER_CONNECTING || self->line.n == 0
+        || self->refusing || self->all->draining
+        || (!race->even_connected
+            && wn_smtp_client_is_connected(courier->client)))
+        return;
+    rival = wn_servers_rival(self->servers, courier->endpoint, race->rival);
+    if (rival != NULL && wn_destinations_admit(self->all, self))
+        open_courier(self, rival);
 }
 
 static WnCourier *
@@ -292,17 +382,6 @@ may_open(WnDestination *self, const WnEndpoint *endpoint)
     return wn_destinations_admit(self->all, self);
 }
 
-static void
-begin_refusing(WnDestination *self, const WnSent *why)
-{
-    if (why != NULL)
-        note_failure(self, why, "");
-    self->proven = false;
-    self->limit = 1;
-    self->refusing = true;
-    wn_deferred_soon(&self->step);
-}
-
 /* Nothing can be opened: is somebody still busy with it, or is this the end of
  * the attempt for all that are in line? */
 static void
@@ -330,17 +409,6 @@ no_endpoint(WnDestination *self)
         why.enhanced = "5.1.2";
         break;
     }
-    begin_refusing(self, &why);
-}
-
-static void
-no_egress(WnDestination *self)
-{
-    WnSent why = { .kind = WN_SENT_TEMPORARY,
-        .enhanced = "4.3.5",
-        .text = "the egress pool of the domain is not configured",
-        .command = "route" };
-
     begin_refusing(self, &why);
 }
 
@@ -384,8 +452,10 @@ pump_step(WnDestination *self)
     }
     if (!may_open(self, endpoint))
         return false;
-    open_courier(self, endpoint);
-    return true;
+    if (open_courier(self, endpoint))
+        return true;
+    no_egress(self, "no address of the egress pool can be used on this host");
+    return false;
 }
 
 void
@@ -397,7 +467,7 @@ wn_destination_pump(WnDestination *self)
     if (self->line.n == 0 || saturated || self->refusing || self->all->draining)
         return;
     if (self->no_egress) {
-        no_egress(self);
+        no_egress(self, "the egress pool of the domain is not configured");
         return;
     }
     wn_servers_refresh(self->servers);
@@ -409,88 +479,6 @@ static void
 on_servers(void *user)
 {
     wn_destination_pump(user);
-}
-
-/* The time of the next probe, when somebody waits for one. */
-static void
-arm_probe(WnDestination *self)
-{
-    int64_t up_at_ms = wn_servers_up_at(self->servers);
-
-    self->probe_backoff_ms = self->probe_backoff_ms == 0
-                                 ? WN_ENDPOINT_DOWN_MS
-                                 : MIN(self->probe_backoff_ms * 2,
-                                     WN_ENDPOINT_DOWN_MAX_MS);
-    if (up_at_ms == 0 || up_at_ms == INT64_MAX)
-        wn_timer_set(&self->probe, self->probe_backoff_ms);
-    else
-        wn_timer_set(&self->probe, up_at_ms - wn_clock_mono_ms());
-}
-
-static void
-refuse_some(WnDestination *self)
-{
-    WnAttempt attempt = { .sent = { .kind = self->failure_kind,
-                              .code = self->failure_code,
-                              .enhanced = self->failure_enhanced,
-                              .text = self->failure_text,
-                              .command = self->failure_command },
-        .server = self->failure_server,
-        .unreachable = true };
-
-    for (int i = 0; i < STEP_PARCELS && self->line.n > 0; i++) {
-        WnParcel *parcel = self->line.head;
-
-        wn_parcel_unline(parcel);
-        self->all->handler->refused(self->all->user, parcel, &attempt);
-    }
-    if (self->line.n > 0)
-        return;
-    self->refusing = false;
-    if (!wn_timer_is_set(&self->probe))
-        arm_probe(self);
-}
-
-static void
-release_some(WnDestination *self)
-{
-    for (int i = 0; i < STEP_PARCELS && self->waiting.n > 0; i++) {
-        WnParcel *parcel = self->waiting.head;
-
-        wn_parcel_unline(parcel);
-        self->all->handler->release(self->all->user, parcel);
-    }
-    self->releasing = self->waiting.n > 0;
-}
-
-static void
-on_step(void *user)
-{
-    WnDestination *self = user;
-
-    if (self->refusing)
-        refuse_some(self);
-    else if (self->releasing)
-        release_some(self);
-    if (self->refusing || self->releasing)
-        wn_deferred_soon(&self->step);
-}
-
-/* The one that has waited longest goes ahead; the others follow when it gets
- * through. */
-static void
-on_probe(void *user)
-{
-    WnDestination *self = user;
-    WnParcel *parcel = self->waiting.head;
-
-    if (parcel == NULL || self->all->draining)
-        return;
-    wn_parcel_unline(parcel);
-    self->all->handler->release(self->all->user, parcel);
-    /* It may have gone elsewhere. */
-    if (self->waiting.n > 0 && self->line.n == 0 && self->couriers.length == 0)
-        arm_probe(self);
 }
 
 void
@@ -522,14 +510,10 @@ find_families(WnDestination *self, WnServersConfig *servers)
         return;
     self->egress = wn_config_egress(config, self->route->egress);
     self->no_egress = self->egress == NULL || self->egress->addresses->len == 0;
-    servers->v4 = servers->v6 = false;
-    for (guint i = 0; !self->no_egress && i < self->egress->addresses->len;
-         i++) {
-        if (g_array_index(self->egress->addresses, WnNetaddr, i).len == 4)
-            servers->v4 = true;
-        else
-            servers->v6 = true;
-    }
+    if (self->no_egress)
+        return;
+    servers->v4 = wn_egress_has_family(self->egress, 4);
+    servers->v6 = wn_egress_has_family(self->egress, 16);
 }
 
 WnDestination *
@@ -546,8 +530,7 @@ wn_destination_new(WnDestinations *all, WnRoute *take_route)
     self->limit = WN_DESTINATION_BEGIN;
     find_families(self, &servers);
     g_queue_init(&self->couriers);
-    wn_deferred_init(&self->step, all->config.loop, on_step, self);
-    wn_timer_init(&self->probe, all->config.loop, on_probe, self);
+    wn_backlog_init(self);
     self->servers = wn_servers_new(&servers, on_servers, self);
     return self;
 }
@@ -565,10 +548,7 @@ wn_destination_free(WnDestination *self)
         g_queue_remove(&self->all->blocked, self);
     while (self->line.n > 0)
         wn_parcel_unline(self->line.head);
-    while (self->waiting.n > 0)
-        wn_parcel_unline(self->waiting.head);
-    wn_deferred_unset(&self->step);
-    wn_timer_clear(&self->probe);
+    wn_backlog_clear(self);
     wn_servers_free(self->servers);
     wn_route_free(self->route);
     g_free(self->failure_text);

@@ -22,6 +22,7 @@
 #include "core/dns/resolver.h"
 #include "core/queue/parcel.h"
 #include "core/queue/route.h"
+#include "core/smtp/known_limits.h"
 #include "core/smtp/sending.h"
 
 #define WN_DESTINATION_BEGIN 20
@@ -37,6 +38,8 @@ typedef struct WnAttempt {
     WnSent sent;
     const WnEnvelope *envelope; /* NULL: has not been read */
     const char *server;         /* "host[address]:port"; "" if none was found */
+    const char *tls;            /* version and cipher; "": plain */
+    const char *assurance;      /* "none", "encrypted", "verified", "dane" */
     unsigned offers;            /* of the server */
     int64_t us;                 /* it took */
     bool again;       /* another server, or connection, is to try at once */
@@ -70,11 +73,11 @@ typedef struct WnDestinationsConfig {
     WnResolver *resolver;
 } WnDestinationsConfig;
 
-/* Zero means the default. */
+/* Zero means the configuration's. */
 typedef struct WnTimeouts {
-    int64_t connect_ms; /* 30 s */
-    int64_t reply_ms;   /* 300 s, for a whole reply */
-    int64_t dot_ms;     /* 600 s, for the reply to a message */
+    int64_t connect_ms;
+    int64_t reply_ms; /* for a whole reply */
+    int64_t dot_ms;   /* for the reply to a message */
 } WnTimeouts;
 
 WnDestinations *wn_destinations_new(const WnDestinationsConfig *config,
@@ -85,6 +88,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnDestinations, wn_destinations_free)
 /* Of connections made from now on. */
 void wn_destinations_set_timeouts(WnDestinations *self,
     const WnTimeouts *timeouts);
+
+/* Where to note what servers have told of their limits (borrowed). */
+void wn_destinations_set_limits(WnDestinations *self, WnKnownLimits *limits);
 
 /* The destination of this route, made if it is new; good until swept. */
 WnDestination *wn_destinations_get(WnDestinations *self, WnRoute *take_route);
@@ -108,3 +114,9 @@ void wn_destination_add(WnDestination *self, WnParcel *parcel,
 
 /* A parcel that is WAITING because it was unreachable. */
 void wn_destination_add_waiting(WnDestination *self, WnParcel *parcel);
+
+/* The operator wants a real attempt now, whatever has failed before. */
+void wn_destination_forgive(WnDestination *self);
+
+/* "12 in line, 3 connections". */
+void wn_destination_describe(const WnDestination *self, GString *out);

@@ -19,12 +19,12 @@ struct WnDestinations {
     GQueue idle;        /* WnCourier by idle_link, longest idle first */
     GQueue blocked;     /* WnDestination that want a connection and must wait */
     WnDeferred unblock;
-    SSL_CTX *tls_context; /* made when first needed */
+    SSL_CTX *tls_context;  /* made when first needed */
+    WnKnownLimits *limits; /* NULL: nobody wants to know */
     uint32_t turn;
     unsigned n_couriers;
     unsigned n_sending;
     bool draining;
-    bool dane_told;
 };
 
 struct WnDestination {
@@ -44,8 +44,9 @@ struct WnDestination {
     bool proven; /* a server has greeted since the last total failure */
     bool blocked;
     bool refusing; /* the line is being given back */
-    bool releasing;
-    WnDeferred step; /* refuses or releases some */
+    WnDeferred refuse;
+    WnTimer release;
+    uint64_t release_step;
     WnTimer probe;
     int64_t probe_backoff_ms;
     int64_t used_ms;
@@ -68,9 +69,13 @@ void wn_destination_pump(WnDestination *self);
 /* May a destination open another connection?  If not it is told later. */
 bool wn_destinations_admit(WnDestinations *self, WnDestination *destination);
 
+/* A server of the destination has answered to EHLO. */
+void wn_destination_note_limits(WnDestination *self);
+
 /* A connection of one of them is gone. */
 void wn_destinations_gone(WnDestinations *self);
 
-/* How to talk to the endpoint under the route's policy.  Borrows its name. */
-WnClientConfig wn_destination_client_config(WnDestination *self,
-    const WnEndpoint *endpoint);
+/* How to talk to the endpoint under the route's policy.  Borrows names.  False:
+ * there is no address to talk from. */
+bool wn_destination_client_config(WnDestination *self,
+    const WnEndpoint *endpoint, WnClientConfig *out);

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/event/tls.h"
+#include "core/queue/egress.h"
 
 /* A destination nobody used for so long is forgotten. */
 #define KEEP_MS (10 * 60 * 1000)
@@ -73,67 +74,73 @@ tls_context(WnDestinations *self)
     return self->tls_context;
 }
 
+/* Where DANE says nothing it is TLS if offered (RFC 7672 §2.2). */
 static WnClientTls
 client_tls(WnDestination *self, const WnEndpoint *endpoint)
 {
+    const WnDane *dane = wn_endpoint_dane(endpoint);
+
     switch (self->route->tls) {
     case WN_TLS_POLICY_NONE:
         return WN_CLIENT_TLS_NONE;
-    case WN_TLS_POLICY_MAY:
-        if (endpoint->clear_until_ms > wn_clock_mono_ms()
-            || tls_context(self->all) == NULL)
-            return WN_CLIENT_TLS_NONE;
-        return WN_CLIENT_TLS_MAY;
-    case WN_TLS_POLICY_DANE:
-        if (!self->all->dane_told)
-            wn_remark(WN_LEVEL_WARNING,
-                "tls = dane: TLSA records are not looked up, TLS is required");
-        self->all->dane_told = true;
-        return WN_CLIENT_TLS_REQUIRE;
     case WN_TLS_POLICY_REQUIRE:
     case WN_TLS_POLICY_VERIFY:
+        return WN_CLIENT_TLS_REQUIRE;
+    case WN_TLS_POLICY_DANE:
+        if (dane != NULL && wn_dane_state(dane) != WN_DANE_NONE)
+            return WN_CLIENT_TLS_REQUIRE;
+        break;
+    case WN_TLS_POLICY_MAY:
         break;
     }
-    return WN_CLIENT_TLS_REQUIRE;
+    if (endpoint->clear_until_ms > wn_clock_mono_ms()
+        || tls_context(self->all) == NULL)
+        return WN_CLIENT_TLS_NONE;
+    return WN_CLIENT_TLS_MAY;
 }
 
-/* The next address of the pool that can talk to this one. */
-static const WnNetaddr *
-next_source(WnDestination *self, const WnNetaddr *to)
+static void
+set_tls(WnDestination *self, const WnEndpoint *endpoint, WnClientConfig *out)
 {
-    const GArray *addresses = self->egress->addresses;
-
-    for (guint i = 0; i < addresses->len; i++) {
-        const WnNetaddr *source = &g_array_index(addresses, WnNetaddr,
-            self->next_source++ % addresses->len);
-
-        if (source->len == to->len)
-            return source;
-    }
-    return NULL;
-}
-
-WnClientConfig
-wn_destination_client_config(WnDestination *self, const WnEndpoint *endpoint)
-{
-    const WnDestinationsConfig *config = &self->all->config;
     const char *host = wn_endpoint_host(endpoint);
+    const WnDane *dane = wn_endpoint_dane(endpoint);
     WnNetaddr literal;
-    WnClientConfig client = { .hostname = config->config->hostname,
+
+    out->tls = client_tls(self, endpoint);
+    if (out->tls == WN_CLIENT_TLS_NONE)
+        return;
+    out->tls_context = tls_context(self->all);
+    out->tls_verify = self->route->tls == WN_TLS_POLICY_VERIFY;
+    if (out->tls_verify || !wn_netaddr_parse(wn_span_str(host), &literal))
+        out->tls_name = host;
+    if (dane != NULL && wn_dane_state(dane) == WN_DANE_RECORDS) {
+        out->tlsa = (GPtrArray *)(uintptr_t)wn_dane_records(dane);
+        out->tls_name = wn_dane_base(dane);
+        if (g_ascii_strcasecmp(out->tls_name, host) != 0)
+            out->tls_other_name = host;
+    }
+    if (endpoint->session_until_ms > wn_clock_mono_ms())
+        out->session = endpoint->session;
+}
+
+bool
+wn_destination_client_config(WnDestination *self, const WnEndpoint *endpoint,
+    WnClientConfig *out)
+{
+    const WnConfig *config = self->all->config.config;
+
+    *out = (WnClientConfig){ .hostname = config->hostname,
         .server = endpoint->address,
-        .tls = client_tls(self, endpoint),
-        .tls_verify = self->route->tls == WN_TLS_POLICY_VERIFY,
+        .bounce_8bit = config->without_8bitmime == WN_8BIT_BOUNCE,
         .connect_timeout_ms = self->all->timeouts.connect_ms,
         .reply_timeout_ms = self->all->timeouts.reply_ms,
         .dot_timeout_ms = self->all->timeouts.dot_ms };
-
-    if (client.tls != WN_CLIENT_TLS_NONE)
-        client.tls_context = tls_context(self->all);
-    if (client.tls_verify || !wn_netaddr_parse(wn_span_str(host), &literal))
-        client.tls_name = host;
-    if (self->egress != NULL)
-        client.source = next_source(self, &endpoint->address);
-    return client;
+    set_tls(self, endpoint, out);
+    if (self->egress == NULL)
+        return true;
+    out->source = wn_egress_next(self->egress, &self->next_source,
+        &endpoint->address);
+    return out->source != NULL;
 }
 
 WnDestination *
@@ -160,6 +167,31 @@ wn_destinations_set_timeouts(WnDestinations *self, const WnTimeouts *timeouts)
         self->timeouts.reply_ms = timeouts->reply_ms;
     if (timeouts->dot_ms > 0)
         self->timeouts.dot_ms = timeouts->dot_ms;
+}
+
+void
+wn_destinations_set_limits(WnDestinations *self, WnKnownLimits *limits)
+{
+    self->limits = limits;
+}
+
+void
+wn_destination_note_limits(WnDestination *self)
+{
+    const GPtrArray *servers = self->route->servers;
+    WnLimitsKey key;
+    WnLimits limits;
+
+    if (self->all->limits == NULL || self->route->mx_domain != NULL)
+        return;
+    wn_limits_key_begin(&key, self->route->tls);
+    for (guint i = 0; i < servers->len; i++) {
+        const WnServerSetting *server = servers->pdata[i];
+
+        wn_limits_key_add(&key, wn_span_str(server->host), server->port);
+    }
+    wn_known_limits_note(self->all->limits, &key,
+        wn_servers_limits(self->servers, &limits) ? &limits : NULL);
 }
 
 void
@@ -206,7 +238,8 @@ wn_destinations_new(const WnDestinationsConfig *config,
     WnDestinations *self = g_new0(WnDestinations, 1);
 
     self->config = *config;
-    self->timeouts = (WnTimeouts){ 30000, 300000, 600000 };
+    self->timeouts = (WnTimeouts){ config->config->connect_timeout_ms,
+        config->config->reply_timeout_ms, config->config->message_timeout_ms };
     self->handler = handler;
     self->user = user;
     self->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
@@ -227,4 +260,21 @@ wn_destinations_free(WnDestinations *self)
     wn_deferred_unset(&self->unblock);
     g_clear_pointer(&self->tls_context, SSL_CTX_free);
     g_free(self);
+}
+
+void
+wn_destination_forgive(WnDestination *self)
+{
+    wn_servers_forgive(self->servers);
+}
+
+void
+wn_destination_describe(const WnDestination *self, GString *out)
+{
+    g_string_append_printf(out,
+        "%" G_GUINT64_FORMAT " in line for this destination, %u connection%s",
+        self->line.n, self->couriers.length,
+        self->couriers.length == 1 ? "" : "s");
+    if (self->failure_text != NULL)
+        g_string_append_printf(out, "; last trouble: %s", self->failure_text);
 }

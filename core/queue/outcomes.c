@@ -14,7 +14,7 @@
  *    EXPIRED   the same, for being too old
  */
 
-/* "550 5.1.1 text" or "connect: text" (transfer full). */
+/* "550 5.1.1 text", "connect: text", "EHLO: 5.3.4 text" (transfer full). */
 static char *
 describe(const WnSent *sent)
 {
@@ -26,7 +26,8 @@ describe(const WnSent *sent)
         g_string_append_printf(out, "%u ", sent->code);
     else if (!named) /* a failed connect says so itself */
         g_string_append_printf(out, "%s: ", sent->command);
-    if (sent->code != 0 && *sent->enhanced != '\0')
+    if (*sent->enhanced != '\0'
+        && (sent->code != 0 || sent->kind == WN_SENT_PERMANENT))
         g_string_append_printf(out, "%s ", sent->enhanced);
     for (const char *c = sent->text; c != NULL && *c != '\0'; c++)
         g_string_append_c(out, *c == '\n' ? ' ' : *c);
@@ -62,6 +63,10 @@ log_attempt(const char *name, const WnParcel *parcel, uint32_t recipient,
         wn_event_span(&event, "forward_to", scope->redirect);
     wn_event_str(&event, "server", attempt->server);
     wn_event_str(&event, "reply", reply);
+    if (attempt->assurance != NULL)
+        wn_event_str(&event, "tls", attempt->assurance);
+    if (attempt->tls != NULL && *attempt->tls != '\0')
+        wn_event_str(&event, "cipher", attempt->tls);
     wn_event_int(&event, "attempts", parcel->attempts + 1);
     wn_event_int(&event, "ms", attempt->us / 1000);
     wn_event_int(&event, "delay_ms",
@@ -157,6 +162,18 @@ wn_queue_hold_noted(WnQueue *self, WnParcel *parcel)
 }
 
 static void
+count_tls(const WnAttempt *attempt)
+{
+    char labels[32];
+
+    g_snprintf(labels, sizeof(labels), "tls=\"%s\"",
+        attempt->assurance != NULL ? attempt->assurance : "none");
+    wn_metric_add(wn_metrics_counter("winnow_delivered_tls_total", labels,
+                      "Deliveries by what TLS has shown of the server."),
+        1);
+}
+
+static void
 take_delivery(WnQueue *self, WnParcel *parcel, uint32_t recipient,
     const WnAttempt *attempt)
 {
@@ -168,10 +185,18 @@ take_delivery(WnQueue *self, WnParcel *parcel, uint32_t recipient,
     log_attempt("delivered", parcel, recipient, attempt, 0);
     wn_metric_add(self->delivered, 1);
     wn_metric_observe_us(self->seconds, age_ms(parcel) * 1000);
+    count_tls(attempt);
     if (!(attempt->offers & WN_OFFERS_DSN) && !parcel->redirected
         && wn_dsn_wanted(attempt->envelope, to, WN_DSN_RELAYED))
         wn_queue_report_relayed(self, parcel, recipient);
     wn_queue_settle(parcel, recipient, WN_OUTCOME_DELIVERED);
+}
+
+/* Sent ahead of its time, and no server was reached. */
+static bool
+is_mere_probe(const WnParcel *parcel, bool unreachable)
+{
+    return unreachable && parcel->early && parcel->due_ms > wn_clock_mono_ms();
 }
 
 static void
@@ -186,9 +211,18 @@ take_deferral(WnQueue *self, WnParcel *parcel, uint32_t recipient,
         return;
     }
     to->result = WN_RESULT_DEFERRED;
+    if (is_mere_probe(parcel, attempt->unreachable))
+        return;
     log_attempt("deferred", parcel, recipient, attempt,
         (wn_clock_unix_ms() + wait_ms) / 1000);
     wn_metric_add(self->deferred, 1);
+}
+
+/* Only what a server of the domain says: what cannot be sent stays so. */
+static bool
+is_forgiven(const WnQueue *self, const WnParcel *parcel, const WnSent *sent)
+{
+    return sent->code != 0 && wn_lenient_until(self->lenient, parcel->domain);
 }
 
 static void
@@ -208,7 +242,8 @@ take_result(WnQueue *self, WnParcel *parcel, uint32_t recipient,
     }
     reply = describe(&attempt->sent);
     wn_parcel_set_reply(parcel, recipient, reply);
-    if (attempt->sent.kind == WN_SENT_PERMANENT)
+    if (attempt->sent.kind == WN_SENT_PERMANENT
+        && !is_forgiven(self, parcel, &attempt->sent))
         to->result = WN_RESULT_FAILED;
     else
         take_deferral(self, parcel, recipient, attempt);
@@ -275,7 +310,11 @@ defer(WnQueue *self, WnParcel *parcel, WnDestination *unreachable)
 {
     int64_t due_ms = wn_clock_mono_ms() + next_wait_ms(self, parcel);
 
-    parcel->attempts++;
+    if (is_mere_probe(parcel, unreachable != NULL))
+        due_ms = MIN(due_ms, parcel->due_ms);
+    else
+        parcel->attempts++;
+    parcel->early = false;
     parcel->avoid = -1;
     parcel->n_lost = 0;
     wn_queue_wait(self, parcel, due_ms);

@@ -94,6 +94,7 @@ struct WnParcel {
     WnParcelState state;
     bool redirected;
     bool delay_noted;
+    bool early; /* sent before due_ms: reaching no server is no attempt */
     WnParcelRecipient recipients[]; /* by target */
 };
 

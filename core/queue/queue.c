@@ -131,16 +131,77 @@ on_sorted(void *user, WnParcel *parcel, const WnSpoolRecipient *oldest)
         wn_queue_route(self, parcel, WN_LINE_END);
 }
 
-static void
-on_found(void *user, const WnSpoolFound *found)
+/* What a report of an earlier run says of the recipient is noted; true: there
+ * is nothing left to do for him. */
+static bool
+is_accounted_for(WnQueue *self, const WnSpoolFound *found,
+    WnSpoolRecipient *recipient)
 {
-    WnQueue *self = user;
+    static const WnOutcomeKind kinds[] = { WN_OUTCOME_DELAY_NOTED,
+        WN_OUTCOME_DELIVERED, WN_OUTCOME_BOUNCED, WN_OUTCOME_EXPIRED };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        WnOutcome outcome = { .kind = kinds[i],
+            .recipient = recipient->index,
+            .attempts = recipient->attempts,
+            .at = wn_clock_unix(),
+            .reply = wn_span_str(recipient->last_reply) };
+        WnId report;
+
+        if ((kinds[i] == WN_OUTCOME_DELAY_NOTED && recipient->delay_noted)
+            || !wn_accounts_find(self->accounts, &found->id, recipient->index,
+                kinds[i], &report))
+            continue;
+        wn_spool_settle(&found->record, &outcome);
+        wn_queue_log_accounted(found, recipient->index, kinds[i], &report);
+        if (wn_outcome_is_final(kinds[i]))
+            return true;
+        recipient->delay_noted = true;
+    }
+    return false;
+}
+
+/* Those who are still owed something, in place of all. */
+static void
+leave_accounted_out(WnQueue *self, const WnSpoolFound *found, GArray *left)
+{
+    for (uint32_t i = 0; i < found->n_recipients; i++) {
+        WnSpoolRecipient recipient = found->recipients[i];
+
+        if (!is_accounted_for(self, found, &recipient))
+            g_array_append_val(left, recipient);
+    }
+}
+
+static void
+add_message(WnQueue *self, const WnSpoolFound *found)
+{
     WnQueued *message = wn_queued_new(&self->messages, found);
 
     wn_queued_hold(message);
     wn_sort_into_parcels(message, found, on_sorted, self);
     wn_queued_drop(message);
     update_gauges(self);
+}
+
+static void
+on_found(void *user, const WnSpoolFound *found)
+{
+    g_autoptr(GArray) left = NULL;
+    WnQueue *self = user;
+    WnSpoolFound rest = *found;
+
+    if (self->accounts != NULL) {
+        if (found->envelope->about.len > 0)
+            wn_accounts_take(self->accounts, &found->id,
+                found->envelope->about);
+        left = g_array_new(FALSE, FALSE, sizeof(WnSpoolRecipient));
+        leave_accounted_out(self, found, left);
+        rest.recipients = (const WnSpoolRecipient *)left->data;
+        rest.n_recipients = left->len;
+    }
+    if (rest.n_recipients > 0)
+        add_message(self, &rest);
 }
 
 /* What is stalled again goes to the end with the current turn. */
@@ -194,6 +255,8 @@ on_sweep(void *user)
     if (self->snapshot != NULL)
         memset(self->by_domain, 0,
             wn_snapshot_n_domains(self->snapshot) * sizeof(WnDestination *));
+    if (!wn_spool_is_recovering(self->spool))
+        g_clear_pointer(&self->accounts, wn_accounts_free);
     wn_destinations_sweep(self->destinations);
     wn_timer_set(&self->sweep, SWEEP_MS);
 }
@@ -276,6 +339,20 @@ wn_queue_tune(WnQueue *self, const WnQueueTuning *tuning)
     wn_destinations_set_timeouts(self->destinations, &tuning->timeouts);
 }
 
+void
+wn_queue_set_limits(WnQueue *self, WnKnownLimits *limits)
+{
+    wn_destinations_set_limits(self->destinations, limits);
+}
+
+void
+wn_queue_reserve_space(WnQueue *self)
+{
+    self->reserve = wn_reserve_new(self->loop, self->config->spool);
+    wn_spool_use_reserve(self->spool, self->reserve);
+    wn_journal_keep_ready(self->journal);
+}
+
 WnQueue *
 wn_queue_new(WnLoop *loop, const WnConfig *config, WnResolver *resolver,
     GError **error)
@@ -293,16 +370,19 @@ wn_queue_new(WnLoop *loop, const WnConfig *config, WnResolver *resolver,
     self->resolver = resolver;
     self->mx_port = 25;
     g_queue_init(&self->reports);
+    self->gathering = g_hash_table_new(NULL, NULL);
+    self->accounts = wn_accounts_new();
     find_metrics(self);
     self->destinations =
         wn_destinations_new(&(WnDestinationsConfig){ .loop = loop,
                                 .config = config,
                                 .resolver = resolver },
             &wn_queue_destination_handler, self);
+    self->lenient = wn_lenient_new(config->spool);
     self->schedule = wn_schedule_new(loop, on_due, self);
     self->spool = wn_spool_new(loop, config->spool, on_found, self);
-    self->journal = wn_journal_new(loop, config->spool, "queue", on_own_durable,
-        self);
+    self->journal = wn_journal_new(loop, config->spool, WN_SPOOL_OWN_WORKER,
+        on_own_durable, self);
     wn_deferred_init(&self->recheck, loop, on_recheck, self);
     wn_timer_init(&self->sweep, loop, on_sweep, self);
     wn_timer_init(&self->drain_limit, loop, on_drain_limit, self);
@@ -335,10 +415,14 @@ wn_queue_free(WnQueue *self)
     wn_timer_clear(&self->drain_look);
     wn_destinations_free(self->destinations);
     wn_schedule_free(self->schedule);
+    wn_lenient_free(self->lenient);
     wn_queue_drop_reports(self);
+    g_hash_table_unref(self->gathering);
+    wn_accounts_free(self->accounts);
     wn_journal_free(self->journal);
     free_messages(self);
     wn_spool_free(self->spool);
+    wn_reserve_free(self->reserve);
     g_free(self->by_domain);
     g_clear_pointer(&self->snapshot, wn_snapshot_unref);
     g_free(self);

@@ -38,6 +38,13 @@ typedef struct WnQueueTuning {
 } WnQueueTuning;
 void wn_queue_tune(WnQueue *self, const WnQueueTuning *tuning);
 
+/* What servers tell of their limits is noted there (borrowed). */
+void wn_queue_set_limits(WnQueue *self, WnKnownLimits *limits);
+
+/* Takes space on the spool's disk ahead, so that outcomes and reports can be
+ * written when others have filled it. */
+void wn_queue_reserve_space(WnQueue *self);
+
 /* Starts recovery and delivery. */
 void wn_queue_start(WnQueue *self);
 
@@ -80,5 +87,17 @@ unsigned wn_queue_command(WnQueue *self, WnQueueCommand command,
 /* The message as it would be delivered to the first scope, for
  * "queue show --message"; false: no such id. */
 bool wn_queue_show_message(WnQueue *self, const WnId *id, GString *out);
+
+#define WN_QUEUE_LENIENT_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+/* Is it a customer's domain, by the current snapshot? */
+bool wn_queue_has_domain(const WnQueue *self, const char *domain);
+
+/* For so long, a permanent refusal by the domain's servers is a temporary one;
+ * 0 ends that.  False with error: it could not be kept. */
+bool wn_queue_set_lenient(WnQueue *self, const char *domain, int64_t for_ms,
+    GError **error);
+void wn_queue_list_lenient(const WnQueue *self, WnQueueFormat format,
+    GString *out);
 
 uint64_t wn_queue_n_messages(const WnQueue *self);

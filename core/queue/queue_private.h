@@ -9,8 +9,10 @@
 
 #include "core/base/log.h"
 #include "core/base/metrics.h"
+#include "core/queue/account.h"
 #include "core/queue/bounce.h"
 #include "core/queue/destination.h"
+#include "core/queue/lenient.h"
 #include "core/queue/queue.h"
 #include "core/queue/schedule.h"
 
@@ -20,9 +22,11 @@ struct WnQueue {
     WnResolver *resolver;
     uint16_t mx_port;
     WnSnapshot *snapshot; /* NULL: none yet */
+    WnReserve *reserve;
     WnSpool *spool;
     WnJournal *journal;
     WnDestinations *destinations;
+    WnLenient *lenient;
     WnSchedule *schedule;
     WnQueuedList messages;
     WnParcelLine stalled;      /* no snapshot yet, or the domain is suspended */
@@ -32,7 +36,10 @@ struct WnQueue {
     uint32_t turn;             /* of snapshots */
     WnDeferred recheck;
     WnTimer sweep;
-    GQueue reports; /* WnReport on their way to the journal */
+    GQueue reports;        /* WnReport, all of them */
+    GHashTable *gathering; /* WnQueued -> WnReport that takes in more of it */
+    WnAccounts *accounts;  /* of reports that earlier runs left; NULL: no
+                            * message that they are about can come any more */
 
     bool draining;
     WnTimer drain_limit;
@@ -90,16 +97,37 @@ void wn_queue_event(WnEvent *event, WnLevel level, const char *name,
 
 typedef struct WnReport WnReport;
 
+/* What became of a recipient is known from the report about him alone: the
+ * queue had died before it noted that. */
+void wn_queue_log_accounted(const WnSpoolFound *found, uint32_t recipient,
+    WnOutcomeKind kind, const WnId *report);
+
 /* All recipients of the parcel have failed, kind is BOUNCED or EXPIRED: tells
- * the sender if he wants to know, then settles them. */
+ * the sender if he wants to know, then settles them.  A message whose other
+ * recipients are being tried at the moment has one report for all. */
 void wn_queue_report_failure(WnQueue *self, WnParcel *parcel,
     WnOutcomeKind kind);
 
 /* Tells the sender that the parcel is late. */
 void wn_queue_report_delay(WnQueue *self, WnParcel *parcel);
 
-/* The server does not confirm deliveries, and the sender wants to know. */
+/* The server does not confirm deliveries, and the sender wants to know, which
+ * the caller has made sure of. */
 void wn_queue_report_relayed(WnQueue *self, WnParcel *parcel,
     uint32_t recipient);
 
 void wn_queue_drop_reports(WnQueue *self);
+
+/* explain.c */
+
+/* What a parcel waits for, and what would release it, in words. */
+typedef struct WnWait {
+    char *what, *release;
+} WnWait;
+
+WnWait wn_queue_explain(const WnQueue *self, const WnParcel *parcel);
+void wn_wait_clear(WnWait *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(WnWait, wn_wait_clear)
+
+/* Until when refusals are not final for it; NULL (transfer full). */
+char *wn_queue_lenient_note(const WnQueue *self, const WnParcel *parcel);

@@ -1,34 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/queue/account.h"
 #include "core/queue/queue_private.h"
 #include "core/smtp/framing.h"
 
 /* A message up to this size comes back whole if its sender wants that. */
 #define FULL_MAX (1024 * 1024)
-#define HEADER_MAX (64 * 1024)
 
 /* After a report could not be stored. */
 #define RETRY_MS 60000
 
+/* How long a report waits for other recipients of its message that are being
+ * tried at this moment, and how often it looks at first. */
+#define GATHER_MS 10000
+#define GATHER_LOOK_MS 50
+
+/* One recipient of the report. */
+typedef struct Told {
+    uint32_t index; /* in the envelope */
+    WnDsnAction action;
+    WnOutcomeKind kind; /* what he is, or was, settled with */
+    char *reply;        /* NULL: none */
+    int64_t at;
+    int64_t will_retry_until;
+} Told;
+
+/* A parcel whose recipients are settled when the report is durable. */
+typedef struct Failed {
+    WnParcel *parcel; /* REPORTING */
+    WnOutcomeKind kind;
+} Failed;
+
 /*
- * A report on its way to the journal.  Only when it is durable are the
- * recipients settled: a crash before that makes another attempt and another
- * report, never none.
+ * What a sender is told of one message.  The report takes in every recipient
+ * whose fate is known while others of the message are still being tried, but
+ * waits for those no longer than GATHER_MS; then it goes to the journal.  Only
+ * when it is durable are the recipients settled: a crash before that makes
+ * another attempt and another report, never none.
+ *
+ *    GATHERING --nobody else is being tried--> STORING --durable--> settled
  */
 struct WnReport {
     WnQueue *queue;
     GList link;
-    WnAppend *append;
-    WnDsnAction action;
-    WnOutcomeKind kind; /* what the recipients are settled with */
-    WnQueued *message;  /* held */
-    WnParcel *parcel;   /* FAILED: REPORTING; else NULL */
-    GArray *told;       /* uint32_t, DELAYED: indexes in the envelope */
-    WnId id;            /* of the report */
+    WnQueued *message; /* held */
+    WnTimer look;      /* GATHERING */
+    int64_t began_ms;  /* monotonic */
+    int64_t wait_ms;
+    WnAppend *append; /* STORING */
+    GArray *told;     /* Told */
+    GArray *failed;   /* Failed */
+    WnId id;          /* of the report */
 };
 
-/* The class, subject and detail of a reply that has them, "550 5.1.1 ...". */
+/* The class, subject and detail of a reply that has them, "550 5.1.1 ...", or
+ * of what stands for one, "EHLO: 5.3.4 ...". */
 static void
 find_status(const char *reply, const char *otherwise, char out[12])
 {
@@ -39,19 +66,22 @@ find_status(const char *reply, const char *otherwise, char out[12])
 
     g_strlcpy(out, otherwise, 12);
     if (reply == NULL
-        || sscanf(reply, "%3u %c.%3u.%3u ", &code, &class, &subject, &detail)
-               != 4)
+        || (sscanf(reply, "%3u %c.%3u.%3u ", &code, &class, &subject, &detail)
+                != 4
+            && sscanf(reply, "%*[A-Za-z ]: %c.%3u.%3u ", &class, &subject,
+                   &detail)
+                   != 3))
         return;
     if (class == otherwise[0])
         g_snprintf(out, 12, "%c.%u.%u", class, subject, detail);
 }
 
 static const char *
-default_status(const WnReport *report)
+default_status(const Told *told)
 {
-    switch (report->action) {
+    switch (told->action) {
     case WN_DSN_FAILED:
-        return report->kind == WN_OUTCOME_EXPIRED ? "4.4.7" : "5.0.0";
+        return told->kind == WN_OUTCOME_EXPIRED ? "4.4.7" : "5.0.0";
     case WN_DSN_DELAYED:
         return "4.0.0";
     case WN_DSN_RELAYED:
@@ -60,53 +90,68 @@ default_status(const WnReport *report)
     return "5.0.0";
 }
 
+/* Where the customer's server is, is private: no Remote-MTA. */
 static WnDsnRecipient
-describe_recipient(const WnReport *report, const WnParcel *parcel, uint32_t i,
-    const WnEnvelope *envelope)
+describe_recipient(const Told *told, const WnEnvelope *envelope)
 {
-    const WnParcelRecipient *own = &parcel->recipients[i];
     const WnEnvelopeRecipient *to = &g_array_index(envelope->recipients,
-        WnEnvelopeRecipient, own->index);
+        WnEnvelopeRecipient, told->index);
+    bool expired = told->kind == WN_OUTCOME_EXPIRED;
     WnDsnRecipient recipient = { .address = to->address,
         .orcpt = to->orcpt,
-        .action = report->action,
-        .reply = wn_span_str(own->reply),
-        .remote = WN_SPAN_EMPTY, /* where the customer's server is, is private
-                                  */
-        .last_attempt = wn_clock_unix(),
-        .will_retry_until = wn_queue_expires(report->queue, parcel) };
+        .action = told->action,
+        .expired = expired,
+        .reply = wn_span_str(told->reply),
+        .remote = WN_SPAN_EMPTY,
+        .last_attempt = told->at,
+        .will_retry_until = told->will_retry_until };
 
     /* An expired message has no status but its age. */
-    find_status(report->kind == WN_OUTCOME_EXPIRED ? NULL : own->reply,
-        default_status(report), recipient.status);
+    find_status(expired ? NULL : told->reply, default_status(told),
+        recipient.status);
     return recipient;
 }
 
+static bool
+tells_failure(const WnReport *self)
+{
+    for (guint i = 0; i < self->told->len; i++)
+        if (g_array_index(self->told, Told, i).action == WN_DSN_FAILED)
+            return true;
+    return false;
+}
+
+/* RFC 3461 §4.3: RET is for failures; all others bring the header. */
 static GByteArray *
-write_dsn(const WnReport *report, const WnSpoolContent *content,
-    const GArray *recipients)
+write_dsn(const WnReport *self, const WnSpoolContent *content)
 {
     const WnEnvelope *envelope = &content->envelope;
     WnSpan wire = wn_span_slice(content->wire, 0,
         content->wire.len - WN_RECORD_DOT_LEN);
     bool full = wn_span_case_eq(envelope->ret, WN_SPAN("FULL"))
-                && wire.len <= FULL_MAX && report->action == WN_DSN_FAILED;
+                && wire.len <= FULL_MAX && tells_failure(self);
+    g_autofree WnDsnRecipient *recipients = g_new0(WnDsnRecipient,
+        self->told->len);
     g_autoptr(GByteArray) original = g_byte_array_new();
     g_autoptr(GByteArray) text = g_byte_array_new();
     GByteArray *wire_form = g_byte_array_new();
     WnDsn dsn;
 
-    wn_framing_unstuff(wn_span_slice(wire, 0, full ? FULL_MAX : HEADER_MAX),
+    for (guint i = 0; i < self->told->len; i++)
+        recipients[i] = describe_recipient(&g_array_index(self->told, Told, i),
+            envelope);
+    wn_framing_unstuff(wn_span_slice(wire, 0,
+                           full ? FULL_MAX : WN_DSN_HEADER_MAX),
         original);
-    dsn = (WnDsn){ .id = report->id,
-        .hostname = report->queue->config->hostname,
+    dsn = (WnDsn){ .id = self->id,
+        .hostname = self->queue->config->hostname,
         .to = envelope->sender,
-        .original_id = report->message->id,
+        .original_id = self->message->id,
         .envid = envelope->envid,
         .arrived = envelope->arrived_ms / 1000,
         .now = wn_clock_unix(),
-        .recipients = (const WnDsnRecipient *)recipients->data,
-        .n_recipients = recipients->len,
+        .recipients = recipients,
+        .n_recipients = self->told->len,
         .original = wn_span(original->data, original->len),
         .full = full };
     wn_dsn_write(&dsn, text);
@@ -114,21 +159,24 @@ write_dsn(const WnReport *report, const WnSpoolContent *content,
     return wire_form;
 }
 
-static bool
-is_eight_bit(const GByteArray *bytes)
+static void
+write_about(const WnReport *self, WnWriter *out)
 {
-    for (guint i = 0; i < bytes->len; i++)
-        if (bytes->data[i] >= 0x80)
-            return true;
-    return false;
+    wn_account_begin(&self->message->id, self->told->len, out);
+    for (guint i = 0; i < self->told->len; i++) {
+        const Told *told = &g_array_index(self->told, Told, i);
+
+        wn_account_add(told->index, told->kind, out);
+    }
 }
 
 static void
-write_envelope(const WnReport *report, WnSpan sender, bool eight_bit,
+write_envelope(const WnReport *self, WnSpan sender, bool eight_bit,
     WnWriter *out)
 {
     const char *at = memrchr(sender.ptr, '@', sender.len);
     g_auto(WnEnvelope) envelope;
+    g_auto(WnWriter) about;
     WnEnvelopeRecipient recipient = { .address = sender,
         .notify = WN_SPAN_EMPTY,
         .orcpt = WN_SPAN_EMPTY };
@@ -138,68 +186,68 @@ write_envelope(const WnReport *report, WnSpan sender, bool eight_bit,
         .prepend = WN_SPAN_EMPTY };
 
     wn_envelope_init(&envelope);
+    wn_writer_init(&about);
+    write_about(self, &about);
     envelope.arrived_ms = wn_clock_unix_ms();
     envelope.flags = WN_ENVELOPE_DSN | (eight_bit ? WN_ENVELOPE_8BIT : 0);
-    if (report->queue->snapshot != NULL)
-        envelope.generation = wn_snapshot_generation(report->queue->snapshot);
+    if (!wn_span_is_ascii(sender)) /* it stands in the header, too */
+        envelope.flags |= WN_ENVELOPE_UTF8;
+    envelope.about = wn_writer_span(&about);
+    if (self->queue->snapshot != NULL)
+        envelope.generation = wn_snapshot_generation(self->queue->snapshot);
     g_array_append_val(envelope.scopes, scope);
     g_array_append_val(envelope.recipients, recipient);
     wn_envelope_write(&envelope, out);
 }
 
 static void
-log_dsn(const WnReport *report, WnSpan sender, guint n)
+log_dsn(const WnReport *self, WnSpan sender)
 {
     static const char *const actions[] = { [WN_DSN_FAILED] = "failed",
         [WN_DSN_DELAYED] = "delayed",
         [WN_DSN_RELAYED] = "relayed" };
+    WnDsnAction worst = WN_DSN_RELAYED;
     char original[WN_ID_TEXT_LEN + 1];
     WnEvent event;
 
-    wn_id_format(&report->message->id, original);
+    for (guint i = 0; i < self->told->len; i++)
+        worst = MIN(worst, g_array_index(self->told, Told, i).action);
+    wn_id_format(&self->message->id, original);
     wn_event_begin(&event, WN_LEVEL_INFO, "dsn");
-    wn_event_id(&event, &report->id);
+    wn_event_id(&event, &self->id);
     wn_event_str(&event, "original_id", original);
     wn_event_span(&event, "recipient", sender);
-    wn_event_str(&event, "action", actions[report->action]);
-    wn_event_int(&event, "recipients", n);
+    wn_event_str(&event, "action", actions[worst]);
+    wn_event_int(&event, "recipients", self->told->len);
     wn_event_end(&event);
+}
+
+static void
+told_clear(void *data)
+{
+    g_clear_pointer(&((Told *)data)->reply, g_free);
 }
 
 static void
 report_free(WnReport *self)
 {
+    g_hash_table_remove(self->queue->gathering, self->message);
     g_queue_unlink(&self->queue->reports, &self->link);
+    wn_timer_clear(&self->look);
     if (self->append != NULL)
         wn_append_forget(self->append);
     wn_queued_drop(self->message);
     g_array_unref(self->told);
+    g_array_unref(self->failed);
     g_free(self);
 }
 
-static WnReport *
-report_new(WnQueue *queue, WnQueued *message, WnDsnAction action)
-{
-    WnReport *self = g_new0(WnReport, 1);
-
-    self->queue = queue;
-    self->link.data = self;
-    self->action = action;
-    self->kind = WN_OUTCOME_BOUNCED;
-    self->message = message;
-    self->told = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    self->id = wn_id_new();
-    wn_queued_hold(message);
-    g_queue_push_tail_link(&queue->reports, &self->link);
-    return self;
-}
-
 static void
-log_failure(const WnReport *report, uint32_t i, const WnEnvelope *envelope,
-    const char *dsn)
+log_failure(const WnQueue *queue, const Failed *failed, uint32_t i,
+    const WnEnvelope *envelope, const char *dsn)
 {
-    const WnParcel *parcel = report->parcel;
-    bool is_expired = report->kind == WN_OUTCOME_EXPIRED;
+    const WnParcel *parcel = failed->parcel;
+    bool is_expired = failed->kind == WN_OUTCOME_EXPIRED;
     WnEvent event;
 
     wn_queue_event(&event, WN_LEVEL_INFO, is_expired ? "expired" : "bounced",
@@ -210,48 +258,71 @@ log_failure(const WnReport *report, uint32_t i, const WnEnvelope *envelope,
         MAX(0, wn_clock_unix_ms() - parcel->message->arrived_ms));
     wn_event_str(&event, "dsn", dsn);
     wn_event_end(&event);
-    wn_metric_add(is_expired ? report->queue->expired : report->queue->bounced,
-        1);
+    wn_metric_add(is_expired ? queue->expired : queue->bounced, 1);
 }
 
 /* The sender has been told, or does not want to know. */
 static void
-settle_failure(WnReport *self, const char *dsn)
+settle_failure(WnQueue *queue, const Failed *failed, const char *dsn)
 {
     WnSpoolContent content;
-    bool readable = wn_spool_read(&self->message->record, WN_SPOOL_ENVELOPE,
-        &content, NULL);
+    bool readable = wn_spool_read(&failed->parcel->message->record,
+        WN_SPOOL_ENVELOPE, &content, NULL);
 
-    for (uint32_t i = 0; i < self->parcel->n_recipients; i++) {
+    for (uint32_t i = 0; i < failed->parcel->n_recipients; i++) {
         if (readable)
-            log_failure(self, i, &content.envelope, dsn);
-        wn_queue_settle(self->parcel, i, self->kind);
+            log_failure(queue, failed, i, &content.envelope, dsn);
+        wn_queue_settle(failed->parcel, i, failed->kind);
     }
     wn_spool_content_clear(&content);
-    wn_queue_free_parcel(self->queue, self->parcel);
+    wn_queue_free_parcel(queue, failed->parcel);
+}
+
+void
+wn_queue_log_accounted(const WnSpoolFound *found, uint32_t recipient,
+    WnOutcomeKind kind, const WnId *report)
+{
+    static const char *const names[] = { [WN_OUTCOME_DELIVERED] = "delivered",
+        [WN_OUTCOME_BOUNCED] = "bounced",
+        [WN_OUTCOME_EXPIRED] = "expired",
+        [WN_OUTCOME_DELAY_NOTED] = "delay_noted" };
+    WnSpan address = g_array_index(found->envelope->recipients,
+        WnEnvelopeRecipient, recipient)
+                         .address;
+    char dsn[WN_ID_TEXT_LEN + 1];
+    WnEvent event;
+
+    wn_id_format(report, dsn);
+    wn_event_begin(&event, WN_LEVEL_INFO, names[kind]);
+    wn_event_id(&event, &found->id);
+    wn_event_span(&event, "recipient", address);
+    wn_event_str(&event, "dsn", dsn);
+    wn_event_bool(&event, "recovered", true);
+    wn_event_end(&event);
 }
 
 static void
-note_delay(WnReport *self)
+note_delays(const WnReport *self)
 {
-    for (guint i = 0; i < self->told->len; i++)
-        wn_spool_settle(&self->message->record,
-            &(WnOutcome){ .kind = WN_OUTCOME_DELAY_NOTED,
-                .recipient = g_array_index(self->told, uint32_t, i),
-                .at = wn_clock_unix() });
+    for (guint i = 0; i < self->told->len; i++) {
+        const Told *told = &g_array_index(self->told, Told, i);
+
+        if (told->action == WN_DSN_DELAYED)
+            wn_spool_settle(&self->message->record,
+                &(WnOutcome){ .kind = WN_OUTCOME_DELAY_NOTED,
+                    .recipient = told->index,
+                    .at = wn_clock_unix() });
+    }
 }
 
 /* The attempt is made again, and so is the report. */
 static void
-put_off(WnReport *self)
+put_off(WnQueue *queue, WnParcel *parcel)
 {
-    wn_remark(WN_LEVEL_ERROR, "a report to a sender could not be stored");
-    if (self->parcel == NULL)
-        return;
-    wn_queue_wait(self->queue, self->parcel, wn_clock_mono_ms() + RETRY_MS);
-    for (uint32_t i = 0; i < self->parcel->n_recipients; i++) {
-        self->parcel->recipients[i].result = WN_RESULT_NONE;
-        wn_queue_settle(self->parcel, i, WN_OUTCOME_DEFERRED);
+    wn_queue_wait(queue, parcel, wn_clock_mono_ms() + RETRY_MS);
+    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
+        parcel->recipients[i].result = WN_RESULT_NONE;
+        wn_queue_settle(parcel, i, WN_OUTCOME_DEFERRED);
     }
 }
 
@@ -259,107 +330,185 @@ static void
 on_committed(void *user, WnCommit result)
 {
     WnReport *self = user;
+    bool durable = result == WN_COMMIT_DURABLE;
     char id[WN_ID_TEXT_LEN + 1];
 
     self->append = NULL;
     wn_id_format(&self->id, id);
-    if (result != WN_COMMIT_DURABLE)
-        put_off(self);
-    else if (self->parcel != NULL)
-        settle_failure(self, id);
-    else if (self->action == WN_DSN_DELAYED)
-        note_delay(self);
+    if (durable)
+        note_delays(self);
+    else
+        wn_remark(WN_LEVEL_ERROR, "a report to a sender could not be stored");
+    for (guint i = 0; i < self->failed->len; i++) {
+        const Failed *failed = &g_array_index(self->failed, Failed, i);
+
+        if (durable)
+            settle_failure(self->queue, failed, id);
+        else
+            put_off(self->queue, failed->parcel);
+    }
     report_free(self);
 }
 
-/* Recipients of the parcel whose failure the sender wants to know of; only:
- * this one, or all. */
-static GArray *
-choose_recipients(WnReport *self, const WnParcel *parcel, int64_t only,
-    const WnEnvelope *from)
+/* Nobody can be told what cannot be read. */
+static void
+give_up(WnReport *self)
 {
-    GArray *chosen = g_array_new(FALSE, FALSE, sizeof(WnDsnRecipient));
-
-    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
-        uint32_t index = parcel->recipients[i].index;
-        WnDsnRecipient recipient;
-
-        if ((only >= 0 && only != i) || parcel->redirected
-            || !wn_dsn_wanted(from,
-                &g_array_index(from->recipients, WnEnvelopeRecipient, index),
-                self->action))
-            continue;
-        recipient = describe_recipient(self, parcel, i, from);
-        g_array_append_val(chosen, recipient);
-        g_array_append_val(self->told, index);
-    }
-    return chosen;
+    for (guint i = 0; i < self->failed->len; i++)
+        settle_failure(self->queue, &g_array_index(self->failed, Failed, i),
+            "none");
+    report_free(self);
 }
 
 static void
-store(WnReport *self, const WnSpoolContent *content, const GArray *recipients)
+store(WnReport *self)
 {
-    g_autoptr(GByteArray) body = write_dsn(self, content, recipients);
-    WnAppendBody append = { .span = wn_span(body->data, body->len), .fd = -1 };
+    g_autoptr(GByteArray) body = NULL;
+    WnSpoolContent content;
+    WnAppendBody append = { .fd = -1 };
     g_auto(WnWriter) envelope;
 
+    g_hash_table_remove(self->queue->gathering, self->message);
     wn_writer_init(&envelope);
-    write_envelope(self, content->envelope.sender, is_eight_bit(body),
-        &envelope);
-    log_dsn(self, content->envelope.sender, recipients->len);
+    if (!wn_spool_read(&self->message->record, WN_SPOOL_ENVELOPE, &content,
+            NULL)) {
+        wn_spool_content_clear(&content);
+        give_up(self);
+        return;
+    }
+    self->id = wn_id_new();
+    body = write_dsn(self, &content);
+    append.span = wn_span(body->data, body->len);
+    write_envelope(self, content.envelope.sender,
+        !wn_span_is_ascii(append.span), &envelope);
+    log_dsn(self, content.envelope.sender);
     self->append = wn_journal_append(self->queue->journal, &self->id,
         wn_writer_span(&envelope), &append, on_committed, self);
+    wn_spool_content_clear(&content);
 }
 
-/* False: there is nobody to be told. */
+/* Is somebody else of the message being tried at this moment? */
 static bool
-begin(WnReport *self, const WnParcel *parcel, int64_t only)
+others_are_tried(const WnQueued *message)
 {
-    g_autoptr(GArray) recipients = NULL;
-    WnSpoolContent content;
+    for (const WnParcel *parcel = message->parcels; parcel != NULL;
+         parcel = parcel->sibling)
+        if (parcel->state == WN_PARCEL_READY
+            || parcel->state == WN_PARCEL_SENDING)
+            return true;
+    return false;
+}
 
-    if (wn_spool_read(&self->message->record, WN_SPOOL_ENVELOPE, &content,
-            NULL)) {
-        recipients = choose_recipients(self, parcel, only, &content.envelope);
-        if (recipients->len > 0)
-            store(self, &content, recipients);
+static void
+on_look(void *user)
+{
+    WnReport *self = user;
+    int64_t left_ms = self->began_ms + GATHER_MS - wn_clock_mono_ms();
+
+    if (self->queue->draining || left_ms <= 0
+        || !others_are_tried(self->message)) {
+        store(self);
+        return;
+    }
+    self->wait_ms *= 2;
+    wn_timer_set(&self->look, MIN(self->wait_ms, left_ms));
+}
+
+/* The report of the message that takes in more, made if there is none. */
+static WnReport *
+gather(WnQueue *queue, WnQueued *message)
+{
+    WnReport *self = g_hash_table_lookup(queue->gathering, message);
+
+    if (self != NULL)
+        return self;
+    self = g_new0(WnReport, 1);
+    self->queue = queue;
+    self->link.data = self;
+    self->message = message;
+    self->began_ms = wn_clock_mono_ms();
+    self->wait_ms = GATHER_LOOK_MS / 2;
+    self->told = g_array_new(FALSE, FALSE, sizeof(Told));
+    g_array_set_clear_func(self->told, told_clear);
+    self->failed = g_array_new(FALSE, FALSE, sizeof(Failed));
+    wn_timer_init(&self->look, queue->loop, on_look, self);
+    wn_timer_set(&self->look, 0);
+    wn_queued_hold(message);
+    g_queue_push_tail_link(&queue->reports, &self->link);
+    g_hash_table_insert(queue->gathering, message, self);
+    return self;
+}
+
+static void
+tell(WnQueue *queue, const WnParcel *parcel, uint32_t i, WnDsnAction action,
+    WnOutcomeKind kind)
+{
+    Told told = { .index = parcel->recipients[i].index,
+        .action = action,
+        .kind = kind,
+        /* One of an earlier attempt says nothing of this one. */
+        .reply = action == WN_DSN_RELAYED
+                     ? NULL
+                     : g_strdup(parcel->recipients[i].reply),
+        .at = wn_clock_unix(),
+        .will_retry_until = wn_queue_expires(queue, parcel) };
+
+    g_array_append_val(gather(queue, parcel->message)->told, told);
+}
+
+/* Takes those recipients into the report whose sender wants to know; false:
+ * none. */
+static bool
+tell_all(WnQueue *queue, const WnParcel *parcel, WnDsnAction action,
+    WnOutcomeKind kind)
+{
+    WnSpoolContent content;
+    const GArray *all;
+    bool readable;
+    bool told = false;
+
+    if (parcel->redirected)
+        return false;
+    readable = wn_spool_read(&parcel->message->record, WN_SPOOL_ENVELOPE,
+        &content, NULL);
+    all = content.envelope.recipients;
+    for (uint32_t i = 0; readable && i < parcel->n_recipients; i++) {
+        if (!wn_dsn_wanted(&content.envelope,
+                &g_array_index(all, WnEnvelopeRecipient,
+                    parcel->recipients[i].index),
+                action))
+            continue;
+        tell(queue, parcel, i, action, kind);
+        told = true;
     }
     wn_spool_content_clear(&content);
-    return self->append != NULL;
+    return told;
 }
 
 void
 wn_queue_report_failure(WnQueue *self, WnParcel *parcel, WnOutcomeKind kind)
 {
-    WnReport *report = report_new(self, parcel->message, WN_DSN_FAILED);
+    Failed failed = { parcel, kind };
 
     wn_queue_take_out(self, parcel);
     parcel->state = WN_PARCEL_REPORTING;
-    report->kind = kind;
-    report->parcel = parcel;
-    if (begin(report, parcel, -1))
-        return;
-    settle_failure(report, "none");
-    report_free(report);
+    if (tell_all(self, parcel, WN_DSN_FAILED, kind))
+        g_array_append_val(gather(self, parcel->message)->failed, failed);
+    else
+        settle_failure(self, &failed, "none");
 }
 
 void
 wn_queue_report_delay(WnQueue *self, WnParcel *parcel)
 {
-    WnReport *report = report_new(self, parcel->message, WN_DSN_DELAYED);
-
     parcel->delay_noted = true;
-    if (!begin(report, parcel, -1))
-        report_free(report);
+    tell_all(self, parcel, WN_DSN_DELAYED, WN_OUTCOME_DELAY_NOTED);
 }
 
 void
 wn_queue_report_relayed(WnQueue *self, WnParcel *parcel, uint32_t recipient)
 {
-    WnReport *report = report_new(self, parcel->message, WN_DSN_RELAYED);
-
-    if (!begin(report, parcel, recipient))
-        report_free(report);
+    tell(self, parcel, recipient, WN_DSN_RELAYED, WN_OUTCOME_DELIVERED);
 }
 
 void

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/queue/route.h"
 
+#include "core/base/idna.h"
+
 #define DOMAIN_MAX 255
 
 static void
@@ -95,11 +97,14 @@ wn_route_domain_part(WnSpan address)
     const char *at = memrchr(address.ptr, '@', address.len);
     size_t offset = at != NULL ? (size_t)(at - address.ptr) + 1 : address.len;
     WnSpan domain = wn_span_slice(address, offset, address.len);
+    char name[WN_IDNA_MAX + 1];
 
     if (domain.len > 0 && domain.ptr[domain.len - 1] == '.')
         domain.len--;
     if (domain.len == 0 || domain.len > DOMAIN_MAX
         || memchr(domain.ptr, '\0', domain.len) != NULL)
         return NULL;
-    return g_ascii_strdown(domain.ptr, (gssize)domain.len);
+    if (wn_span_is_ascii(domain))
+        return g_ascii_strdown(domain.ptr, (gssize)domain.len);
+    return wn_domain_to_ascii(domain, name) ? g_strdup(name) : NULL;
 }

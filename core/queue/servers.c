@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/queue/servers.h"
+#include "core/queue/servers_private.h"
 
 #include "core/base/clock.h"
 
@@ -7,34 +7,6 @@
 #define ADDRESSES_MAX 16 /* of one host */
 #define TTL_MIN_MS 30000
 #define FAILURE_TTL_MS 5000
-
-struct WnServersHost {
-    WnServers *servers;
-    char *name;
-    uint16_t port;
-    uint16_t weight;
-    uint16_t preference;
-    int16_t number;
-    double load;              /* messages sent by weight */
-    WnQuestion *questions[2]; /* AAAA, A */
-    unsigned n_addresses;
-    bool failed; /* an answer was none */
-};
-
-struct WnServers {
-    WnServersConfig config;
-    WnServersFn fn;
-    void *user;
-    WnServersState state;
-    GPtrArray *hosts;     /* WnServersHost in order of preference */
-    GPtrArray *endpoints; /* WnEndpoint */
-    WnQuestion *mx;
-    unsigned n_pending; /* questions */
-    unsigned round;     /* of resolving */
-    int64_t expires_ms;
-    char *problem;
-    WnDeferred soon; /* tells that all is known without DNS */
-};
 
 static void
 host_free(gpointer data)
@@ -44,6 +16,7 @@ host_free(gpointer data)
     for (size_t i = 0; i < G_N_ELEMENTS(host->questions); i++)
         if (host->questions[i] != NULL)
             wn_question_cancel(host->questions[i]);
+    wn_dane_free(host->dane);
     g_free(host->name);
     g_free(host);
 }
@@ -60,6 +33,19 @@ add_host(WnServers *self, const char *name, uint16_t port, uint16_t weight)
     host->number = (int16_t)self->hosts->len;
     g_ptr_array_add(self->hosts, host);
     return host;
+}
+
+static void
+drop_session(WnEndpoint *endpoint)
+{
+    g_clear_pointer(&endpoint->session, SSL_SESSION_free);
+}
+
+static void
+endpoint_free(gpointer data)
+{
+    drop_session(data);
+    g_free(data);
 }
 
 static WnEndpoint *
@@ -81,8 +67,11 @@ add_address(WnServersHost *host, const WnNetaddr *address)
     WnNetaddr full = *address;
     WnEndpoint *endpoint;
 
-    if (host->n_addresses == ADDRESSES_MAX
-        || !(address->len == 4 ? self->config.v4 : self->config.v6))
+    if (!(address->len == 4 ? self->config.v4 : self->config.v6)) {
+        self->n_unfit++;
+        return;
+    }
+    if (host->n_addresses == ADDRESSES_MAX)
         return;
     full.port = host->port;
     endpoint = find_endpoint(self, &full);
@@ -93,6 +82,8 @@ add_address(WnServersHost *host, const WnNetaddr *address)
     } else if (endpoint->round == self->round) {
         return;
     }
+    if (endpoint->host != host)
+        drop_session(endpoint);
     endpoint->host = host;
     endpoint->round = self->round;
     host->n_addresses++;
@@ -116,7 +107,7 @@ static bool
 has_endpoint(const WnServers *self)
 {
     for (guint i = 0; i < self->endpoints->len; i++)
-        if (!((const WnEndpoint *)self->endpoints->pdata[i])->stale)
+        if (wn_endpoint_is_usable(self->endpoints->pdata[i]))
             return true;
     return false;
 }
@@ -126,6 +117,16 @@ set_problem(WnServers *self, const char *name, const char *what)
 {
     g_free(self->problem);
     self->problem = g_strdup_printf("%s: %s", name, what);
+}
+
+static const char *
+no_address(const WnServers *self)
+{
+    if (self->n_unfit == 0)
+        return "no usable server address";
+    return self->config.v4
+               ? "the servers have IPv6 addresses only, the egress pool IPv4"
+               : "the servers have IPv4 addresses only, the egress pool IPv6";
 }
 
 static void
@@ -141,7 +142,7 @@ conclude(WnServers *self)
         self->state = WN_SERVERS_UNKNOWN;
         self->expires_ms = now_ms + FAILURE_TTL_MS;
         if (self->problem == NULL)
-            self->problem = g_strdup("no usable server address");
+            self->problem = g_strdup(no_address(self));
     }
     self->fn(self->user);
 }
@@ -210,6 +211,37 @@ on_a(void *user, const WnResolution *answer)
 }
 
 static void
+on_dane(void *user)
+{
+    WnServersHost *host = user;
+    WnServers *self = host->servers;
+
+    if (wn_dane_state(host->dane) == WN_DANE_FAILED)
+        set_problem(self, host->name, "DNS lookup of TLSA records failed");
+    for (guint i = 0; i < self->endpoints->len; i++)
+        if (((WnEndpoint *)self->endpoints->pdata[i])->host == host)
+            drop_session(self->endpoints->pdata[i]);
+    self->expires_ms = MIN(self->expires_ms, wn_dane_expires(host->dane));
+    self->n_pending--;
+    if (self->n_pending == 0)
+        conclude(self);
+}
+
+static void
+ask_dane(WnServersHost *host)
+{
+    WnServers *self = host->servers;
+
+    if (self->config.route->tls != WN_TLS_POLICY_DANE)
+        return;
+    if (host->dane == NULL)
+        host->dane = wn_dane_new(self->config.resolver, host->name, host->port,
+            on_dane, host);
+    self->n_pending++;
+    wn_dane_look_up(host->dane);
+}
+
+static void
 ask_host(WnServersHost *host)
 {
     WnServers *self = host->servers;
@@ -228,6 +260,7 @@ ask_host(WnServersHost *host)
         WN_RR_AAAA, on_aaaa, host);
     host->questions[1] = wn_resolver_ask(self->config.resolver, host->name,
         WN_RR_A, on_a, host);
+    ask_dane(host);
 }
 
 static void
@@ -390,6 +423,7 @@ wn_servers_refresh(WnServers *self)
     self->state = WN_SERVERS_RESOLVING;
     self->expires_ms = INT64_MAX;
     self->n_pending = 0;
+    self->n_unfit = 0;
     self->round++;
     g_clear_pointer(&self->problem, g_free);
     if (self->config.route->mx_domain == NULL) {
@@ -410,7 +444,7 @@ wn_servers_new(const WnServersConfig *config, WnServersFn fn, void *user)
     self->fn = fn;
     self->user = user;
     self->hosts = g_ptr_array_new_with_free_func(host_free);
-    self->endpoints = g_ptr_array_new_with_free_func(g_free);
+    self->endpoints = g_ptr_array_new_with_free_func(endpoint_free);
     wn_deferred_init(&self->soon, config->loop, on_soon, self);
     for (guint i = 0; i < servers->len; i++) {
         const WnServerSetting *server = servers->pdata[i];
@@ -444,115 +478,4 @@ const char *
 wn_servers_problem(const WnServers *self)
 {
     return self->problem != NULL ? self->problem : "no server is up";
-}
-
-/* A connection that is being made will carry a message. */
-static double
-pressure(const WnEndpoint *endpoint)
-{
-    return endpoint->host->load
-           + (double)endpoint->n_connecting / endpoint->host->weight;
-}
-
-static bool
-is_better(const WnServers *self, const WnEndpoint *a, const WnEndpoint *b)
-{
-    if (b == NULL)
-        return true;
-    if (a->host == b->host)
-        return a->backoff_ms < b->backoff_ms;
-    if (self->config.route->delivery == WN_DELIVERY_EVEN)
-        return pressure(a) < pressure(b);
-    return a->host->number < b->host->number;
-}
-
-WnEndpoint *
-wn_servers_pick(WnServers *self, int avoid)
-{
-    int64_t now_ms = wn_clock_mono_ms();
-    WnEndpoint *best = NULL;
-
-    for (guint i = 0; i < self->endpoints->len; i++) {
-        WnEndpoint *endpoint = self->endpoints->pdata[i];
-
-        if (endpoint->stale || endpoint->host->number == avoid
-            || endpoint->down_until_ms > now_ms)
-            continue;
-        if (is_better(self, endpoint, best))
-            best = endpoint;
-    }
-    return best;
-}
-
-void
-wn_endpoint_assigned(WnEndpoint *self)
-{
-    if (self->host != NULL)
-        self->host->load += 1.0 / self->host->weight;
-}
-
-void
-wn_endpoint_failed(WnEndpoint *self)
-{
-    int64_t now_ms = wn_clock_mono_ms();
-
-    /* Connections that were begun together fail together: that is one. */
-    if (now_ms < self->down_until_ms)
-        return;
-    self->backoff_ms = self->backoff_ms == 0
-                           ? WN_ENDPOINT_DOWN_MS
-                           : MIN(self->backoff_ms * 2, WN_ENDPOINT_DOWN_MAX_MS);
-    self->down_until_ms = now_ms + self->backoff_ms;
-}
-
-/* A server that comes back takes its share from now on, not what it missed. */
-static void
-catch_up(WnServersHost *host)
-{
-    const GPtrArray *hosts = host->servers->hosts;
-
-    for (guint i = 0; i < hosts->len; i++) {
-        const WnServersHost *other = hosts->pdata[i];
-
-        host->load = MAX(host->load, other->load);
-    }
-}
-
-void
-wn_endpoint_worked(WnEndpoint *self)
-{
-    if (self->down_until_ms == 0)
-        return;
-    self->down_until_ms = 0;
-    self->backoff_ms = 0;
-    self->n_lost = 0;
-    if (self->host != NULL)
-        catch_up(self->host);
-}
-
-const char *
-wn_endpoint_host(const WnEndpoint *self)
-{
-    return self->host != NULL ? self->host->name : "";
-}
-
-int16_t
-wn_endpoint_server(const WnEndpoint *self)
-{
-    return self->host != NULL ? self->host->number : -1;
-}
-
-int64_t
-wn_servers_up_at(const WnServers *self)
-{
-    int64_t now_ms = wn_clock_mono_ms();
-    int64_t first = INT64_MAX;
-
-    for (guint i = 0; i < self->endpoints->len; i++) {
-        const WnEndpoint *endpoint = self->endpoints->pdata[i];
-
-        if (!endpoint->stale)
-            first = MIN(first, endpoint->down_until_ms);
-    }
-    return first <= now_ms ? 0 : first;
 }

@@ -13,10 +13,13 @@
  */
 
 #include "core/dns/resolver.h"
+#include "core/event/tls.h"
+#include "core/queue/dane.h"
 #include "core/queue/route.h"
+#include "core/smtp/known_limits.h"
 
 #define WN_ENDPOINT_DOWN_MS 5000
-#define WN_ENDPOINT_DOWN_MAX_MS (5 * 60 * 1000)
+#define WN_ENDPOINT_DOWN_MAX_MS 20000
 
 typedef struct WnServers WnServers;
 typedef struct WnServersHost WnServersHost;
@@ -27,13 +30,19 @@ typedef struct WnEndpoint {
     WnNetaddr address;
     int64_t down_until_ms; /* monotonic; 0: not down */
     int64_t backoff_ms;
+    int64_t slow_until_ms;  /* another address of its host was faster */
     int64_t clear_until_ms; /* its TLS is broken: plain where policy allows */
-    unsigned n_couriers;    /* connections; this and the next two are kept by
-                             * their owner */
-    unsigned n_connecting;  /* of these, not yet greeted */
-    unsigned n_lost;        /* connections lost in a row while sending */
-    unsigned round;         /* of resolving that named it last */
-    bool stale;             /* DNS does not name it any more */
+    SSL_SESSION *session;   /* of TLS with it, to be resumed; NULL */
+    int64_t session_until_ms;
+    int64_t told_ms;       /* of its last answer to EHLO, monotonic; 0: none */
+    unsigned offers;       /* in it */
+    uint64_t max_size;     /* in it; 0: none */
+    unsigned n_couriers;   /* connections; this and the next two are kept by
+                            * their owner */
+    unsigned n_connecting; /* of these, not yet greeted */
+    unsigned n_lost;       /* connections lost in a row while sending */
+    unsigned round;        /* of resolving that named it last */
+    bool stale;            /* DNS does not name it any more */
 } WnEndpoint;
 
 typedef enum {
@@ -70,13 +79,30 @@ const char *wn_servers_problem(const WnServers *self); /* UNKNOWN, HOPELESS */
  * if none is.  avoid: number of a server not to be taken, -1. */
 WnEndpoint *wn_servers_pick(WnServers *self, int avoid);
 
+/* Another endpoint that is up and not being connected to, in case this one does
+ * not answer: one of the same server, of the other family if there is one, or
+ * one of another server; NULL. */
+typedef enum { WN_RIVAL_SAME_SERVER, WN_RIVAL_OTHER_SERVER } WnRival;
+WnEndpoint *wn_servers_rival(WnServers *self, const WnEndpoint *endpoint,
+    WnRival rival);
+
 /* A message goes to it: counts for the rotation. */
 void wn_endpoint_assigned(WnEndpoint *self);
 void wn_endpoint_failed(WnEndpoint *self);
 void wn_endpoint_worked(WnEndpoint *self);
 
+/* In its answer to EHLO; max_size 0: none. */
+void wn_endpoint_told(WnEndpoint *self, unsigned offers, uint64_t max_size);
+
+/* What none of the servers takes that have told; false: too few have. */
+bool wn_servers_limits(const WnServers *self, WnLimits *out);
+
+/* Whatever is down counts as up, for once. */
+void wn_servers_forgive(WnServers *self);
+
 const char *wn_endpoint_host(const WnEndpoint *self);
-int16_t wn_endpoint_server(const WnEndpoint *self); /* number */
+const WnDane *wn_endpoint_dane(const WnEndpoint *self); /* NULL: not asked */
+int16_t wn_endpoint_server(const WnEndpoint *self);     /* number */
 
 /* When the first endpoint is up again (monotonic); 0 if one is up. */
 int64_t wn_servers_up_at(const WnServers *self);

@@ -3,18 +3,28 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/queue/spool_segment.h"
+#include "core/queue/spool_compact.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 /* What is read in one turn of the loop: so many records or bytes or so long. */
 #define STEP_RECORDS 256
+#define SLICE_RECORDS 16
 #define STEP_BYTES (4 * 1024 * 1024)
-#define STEP_US 3000
+#define STEP_US 1000
 
 /* After outcomes could not be written. */
 #define RETRY_MS 1000
+#define DEFERRED_SYNC_MS 1000
+
+/* Between the steps of a compaction, and while it waits for somebody. */
+#define COMPACT_STEP_MS 5
+#define COMPACT_WAIT_MS 100
+
+/* A log of outcomes is written anew when it has grown to twice what was needed
+ * then, but at least to this. */
+#define LOG_REWRITE_BYTES (4 * 1024 * 1024)
 
 /* Troubles that last are told so often. */
 #define COMPLAINT_MS 60000
@@ -22,17 +32,22 @@
 struct WnSpool {
     WnLoop *loop;
     char *folder;
+    WnReserve *reserve; /* NULL: none */
     WnSpoolFoundFn fn;
     void *user;
     GHashTable *segments; /* name -> WnSpoolSegment */
     GQueue unopened;      /* char *, names found */
     GQueue readable;      /* WnSpoolSegment with something to read */
     GPtrArray *dirty;     /* WnSpoolSegment with outcomes to be written */
+    WnSpoolCompaction *compaction; /* under way; NULL */
     GByteArray *scratch;
     WnDeferred step;
+    WnDeferred write;
+    WnTimer compact;
     WnTimer scan;
     WnTimer flush;
     int64_t complained_ms; /* monotonic */
+    bool flush_soon;       /* within WN_OUTCOME_SYNC_MS */
     bool started;
     bool recovering;
 };
@@ -73,6 +88,8 @@ remove_if_done(WnSpool *self, WnSpoolSegment *segment)
 
     if (segment->listed || segment->dirty || !wn_spool_segment_is_done(segment))
         return;
+    if (segment->compaction != NULL)
+        g_clear_pointer(&self->compaction, wn_spool_compaction_free);
     if (!wn_spool_segment_remove(segment, self->folder, &error)) {
         complain(self, "cannot remove a segment", error);
         return;
@@ -101,7 +118,10 @@ open_segment(WnSpool *self, const char *name)
 
     if (segment != NULL)
         return segment;
-    segment = wn_spool_segment_open(self, self->folder, name, &error);
+    do {
+        g_clear_error(&error);
+        segment = wn_spool_segment_open(self, self->folder, name, &error);
+    } while (segment == NULL && wn_reserve_helps(self->reserve, error));
     if (segment != NULL)
         g_hash_table_insert(self->segments, segment->name, segment);
     else if (error->code == EBADMSG)
@@ -129,7 +149,7 @@ step_reading(WnSpool *self)
     WnSpoolSegment *segment = g_queue_pop_head(&self->readable);
     uint64_t before = segment->offset;
 
-    read_records(self, segment, STEP_RECORDS / 4);
+    read_records(self, segment, SLICE_RECORDS);
     segment->listed = false;
     /* Without progress the next scan tries again. */
     if (segment->offset != before)
@@ -153,7 +173,9 @@ on_step(void *user)
     WnSpool *self = user;
     int64_t end_us = wn_clock_mono_us() + STEP_US;
 
-    for (int i = 0; i < 4 && wn_clock_mono_us() < end_us; i++) {
+    for (int i = 0; i < STEP_RECORDS / SLICE_RECORDS; i++) {
+        if (i > 0 && wn_clock_mono_us() >= end_us)
+            break;
         if (!g_queue_is_empty(&self->readable))
             step_reading(self);
         else if (!g_queue_is_empty(&self->unopened))
@@ -178,10 +200,27 @@ remove_rubbish(WnSpool *self, const char *name)
         unlink(path);
 }
 
+static bool
+is_own(const char *name)
+{
+    return g_str_has_prefix(name, WN_SPOOL_OWN_WORKER "-");
+}
+
+static void
+remove_unmade(const WnSpool *self, const char *name)
+{
+    g_autofree char *path = g_build_filename(self->folder, name, NULL);
+
+    unlink(path);
+}
+
+/* Our own first. */
 static gint
 compare_names(gconstpointer a, gconstpointer b, gpointer user)
 {
     (void)user;
+    if (is_own(a) != is_own(b))
+        return is_own(a) ? -1 : 1;
     return strcmp(a, b);
 }
 
@@ -202,8 +241,66 @@ list_folder(WnSpool *self)
             g_queue_push_tail(&self->unopened, g_strdup(name));
         else if (!self->started && g_str_has_suffix(name, ".out"))
             remove_rubbish(self, name);
+        else if (!self->started
+                 && g_str_has_suffix(name, ".out" WN_OUTCOME_UNMADE))
+            remove_unmade(self, name);
     }
     g_queue_sort(&self->unopened, compare_names, NULL);
+}
+
+static void
+rewrite_log(WnSpool *self, WnSpoolSegment *segment)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!wn_outcome_log_rewrite(segment->log, &error))
+        complain(self, "cannot shorten a log of outcomes", error);
+    segment->log_floor = wn_outcome_log_len(segment->log);
+}
+
+static void
+begin_compaction(WnSpool *self, WnSpoolSegment *segment)
+{
+    g_autoptr(GError) error = NULL;
+
+    wn_spool_segment_put_off_compaction(segment, wn_clock_mono_ms());
+    self->compaction = wn_spool_compaction_new(segment, self->folder, &error);
+    if (self->compaction != NULL)
+        wn_timer_set(&self->compact, COMPACT_STEP_MS);
+    else
+        complain(self, "cannot compact a segment", error);
+}
+
+static void
+on_compact(void *user)
+{
+    WnSpool *self = user;
+    g_autoptr(GError) error = NULL;
+    WnSpoolSegment *segment;
+    int64_t now_ms = wn_clock_mono_ms();
+
+    if (self->compaction == NULL)
+        return;
+    segment = wn_spool_compaction_segment(self->compaction);
+    switch (wn_spool_compaction_step(self->compaction, self->scratch, &error)) {
+    case WN_COMPACTING:
+        wn_timer_set(&self->compact, COMPACT_STEP_MS);
+        return;
+    case WN_COMPACTION_WAITS:
+        wn_timer_set(&self->compact, COMPACT_WAIT_MS);
+        if (now_ms < segment->compact_from_ms)
+            return;
+        break; /* another time */
+    case WN_COMPACTION_DONE:
+        g_clear_pointer(&self->compaction, wn_spool_compaction_free);
+        rewrite_log(self, segment);
+        return;
+    case WN_COMPACTION_FAILED:
+        complain(self, "cannot compact a segment", error);
+        break;
+    }
+    wn_spool_segment_put_off_compaction(segment, now_ms);
+    g_clear_pointer(&self->compaction, wn_spool_compaction_free);
 }
 
 static void
@@ -221,7 +318,21 @@ check_segments(WnSpool *self)
 
         wn_spool_segment_check_writer(segment);
         enlist(self, segment);
+        if (self->compaction == NULL && !self->recovering
+            && wn_spool_segment_wants_compaction(segment, wn_clock_mono_ms()))
+            begin_compaction(self, segment);
         remove_if_done(self, segment);
+    }
+}
+
+static void
+read_own(WnSpool *self)
+{
+    while (!g_queue_is_empty(&self->unopened)
+           && is_own(g_queue_peek_head(&self->unopened))) {
+        step_opening(self);
+        while (!g_queue_is_empty(&self->readable))
+            step_reading(self);
     }
 }
 
@@ -232,6 +343,8 @@ wn_spool_scan(WnSpool *self)
         wn_segment_sweep(self->folder);
     if (g_queue_is_empty(&self->unopened))
         list_folder(self);
+    if (!self->started)
+        read_own(self);
     check_segments(self);
     if (!g_queue_is_empty(&self->unopened))
         wn_deferred_soon(&self->step);
@@ -245,6 +358,12 @@ static void
 on_scan(void *user)
 {
     wn_spool_scan(user);
+}
+
+void
+wn_spool_use_reserve(WnSpool *self, WnReserve *reserve)
+{
+    self->reserve = reserve;
 }
 
 bool
@@ -282,24 +401,54 @@ flush_segment(WnSpool *self, WnSpoolSegment *segment)
 {
     g_autoptr(GError) error = NULL;
 
-    if (wn_outcome_log_flush(segment->log, true, &error))
-        return true;
-    complain(self, "cannot write outcomes", error);
-    return false;
+    while (!wn_outcome_log_flush(segment->log, true, &error)) {
+        if (!wn_reserve_helps(self->reserve, error)) {
+            complain(self, "cannot write outcomes", error);
+            return false;
+        }
+        g_clear_error(&error);
+    }
+    if (segment->compaction == NULL
+        && wn_outcome_log_len(segment->log)
+               > MAX(LOG_REWRITE_BYTES, 2 * segment->log_floor))
+        rewrite_log(self, segment);
+    return true;
 }
 
-void
-wn_spool_flush(WnSpool *self)
+/* Errors show when they are synced. */
+static void
+on_write(void *user)
+{
+    WnSpool *self = user;
+
+    for (guint i = 0; i < self->dirty->len; i++)
+        wn_outcome_log_flush(((WnSpoolSegment *)self->dirty->pdata[i])->log,
+            false, NULL);
+}
+
+/* Each sync stops the loop, and a backlog that is deferred brings many: what a
+ * power cut takes of them is tried again too early, that is all. */
+static bool
+is_sync_due(const WnSpoolSegment *segment)
+{
+    return segment->urgent
+           || wn_clock_mono_ms() - segment->dirty_ms >= DEFERRED_SYNC_MS;
+}
+
+static void
+flush_segments(WnSpool *self, bool all)
 {
     g_autoptr(GPtrArray) dirty = g_steal_pointer(&self->dirty);
 
     self->dirty = g_ptr_array_new();
     wn_timer_unset(&self->flush);
+    self->flush_soon = false;
     for (guint i = 0; i < dirty->len; i++) {
         WnSpoolSegment *segment = dirty->pdata[i];
 
-        if (flush_segment(self, segment)) {
+        if ((all || is_sync_due(segment)) && flush_segment(self, segment)) {
             segment->dirty = false;
+            segment->urgent = false;
             remove_if_done(self, segment);
         } else {
             g_ptr_array_add(self->dirty, segment);
@@ -309,10 +458,16 @@ wn_spool_flush(WnSpool *self)
         wn_timer_set(&self->flush, RETRY_MS);
 }
 
+void
+wn_spool_flush(WnSpool *self)
+{
+    flush_segments(self, true);
+}
+
 static void
 on_flush(void *user)
 {
-    wn_spool_flush(user);
+    flush_segments(user, false);
 }
 
 void
@@ -322,25 +477,27 @@ wn_spool_settle(const WnSpoolRecord *record, const WnOutcome *outcome)
     WnSpool *self = segment->spool;
     WnOutcome full = *outcome;
 
-    full.offset = record->offset;
+    full.offset = wn_spool_segment_place(segment, record->offset);
     wn_outcome_log_append(segment->log, &full);
+    if (segment->compaction != NULL)
+        wn_spool_compaction_note(segment->compaction, &full);
     if (wn_outcome_is_final(outcome->kind)) {
         g_assert(segment->n_unsettled > 0);
         segment->n_unsettled--;
     }
+    segment->urgent |= outcome->kind != WN_OUTCOME_DEFERRED;
     if (!segment->dirty) {
         segment->dirty = true;
+        segment->dirty_ms = wn_clock_mono_ms();
         g_ptr_array_add(self->dirty, segment);
     }
-    if (!wn_timer_is_set(&self->flush))
+    wn_deferred_soon(&self->write);
+    if (segment->urgent && !self->flush_soon) {
+        self->flush_soon = true;
         wn_timer_set(&self->flush, WN_OUTCOME_SYNC_MS);
-}
-
-void
-wn_spool_record_drop(const WnSpoolRecord *record)
-{
-    g_assert(record->segment->n_holds > 0);
-    record->segment->n_holds--;
+    } else if (!wn_timer_is_set(&self->flush)) {
+        wn_timer_set(&self->flush, DEFERRED_SYNC_MS);
+    }
 }
 
 WnSpool *
@@ -359,6 +516,8 @@ wn_spool_new(WnLoop *loop, const char *folder, WnSpoolFoundFn fn, void *user)
     self->dirty = g_ptr_array_new();
     self->scratch = g_byte_array_new();
     wn_deferred_init(&self->step, loop, on_step, self);
+    wn_deferred_init(&self->write, loop, on_write, self);
+    wn_timer_init(&self->compact, loop, on_compact, self);
     wn_timer_init(&self->scan, loop, on_scan, self);
     wn_timer_init(&self->flush, loop, on_flush, self);
     return self;
@@ -396,9 +555,12 @@ wn_spool_free(WnSpool *self)
 {
     if (self == NULL)
         return;
+    g_clear_pointer(&self->compaction, wn_spool_compaction_free);
     if (self->started)
         remove_what_is_done(self);
     wn_deferred_unset(&self->step);
+    wn_deferred_unset(&self->write);
+    wn_timer_clear(&self->compact);
     wn_timer_clear(&self->scan);
     wn_timer_clear(&self->flush);
     g_queue_clear_full(&self->unopened, g_free);

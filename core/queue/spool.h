@@ -9,6 +9,13 @@
  *    segment   found (at start, or told by a worker) -> followed up to durable
  *              -> sealed or orphaned -> all recipients settled -> deleted
  *                                       (damaged: moved to spool/damaged)
+ *                                    -> little left -> compacted (journal's
+ *                                       compact.h), as often as it pays
+ *
+ * An outcome is written when the turn of the loop ends in which it was noted,
+ * so the death of this process repeats only deliveries whose outcome it had not
+ * yet seen; it is synced WN_OUTCOME_SYNC_MS later, so a power cut repeats those
+ * of that moment.
  *
  * A segment stays mapped while anybody holds one of its records, so a message
  * in memory is small: envelope and body are looked at where they are.
@@ -16,6 +23,7 @@
 
 #include "core/journal/outcome.h"
 #include "core/journal/segment.h"
+#include "core/queue/reserve.h"
 
 typedef struct WnSpool WnSpool;
 typedef struct WnSpoolSegment WnSpoolSegment;
@@ -61,6 +69,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnSpool, wn_spool_free)
  * looks again every WN_SPOOL_SCAN_MS for what nobody told of and for segments
  * whose writer has died. */
 #define WN_SPOOL_SCAN_MS 1000
+
+/* What is given up where outcomes find no space (borrowed). */
+void wn_spool_use_reserve(WnSpool *self, WnReserve *reserve);
+
+/* The worker whose segments hold the queue's own reports.  They are read to
+ * their end before wn_spool_scan() returns for the first time, ahead of the
+ * messages that they are about. */
+#define WN_SPOOL_OWN_WORKER "queue"
 void wn_spool_scan(WnSpool *self);
 bool wn_spool_is_recovering(const WnSpool *self);
 
@@ -85,6 +101,7 @@ void wn_spool_record_drop(const WnSpoolRecord *record);
 /* The message: spans show the mapped segment and are good while the record is
  * held.  False with error: damaged. */
 typedef struct WnSpoolContent {
+    WnSpoolSegment *segment; /* stays as it is while this is looked at */
     WnRecordHeader header;
     WnEnvelope envelope;
     WnSpan wire; /* the body in wire form with its final ".CRLF" */

@@ -1,114 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/queue/spool_segment.h"
 
+#include "core/base/clock.h"
 #include "core/base/crc32c.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/base/publish.h"
 #include "core/message/splice.h"
+#include "core/queue/spool_compact.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* What earlier runs noted of one recipient. */
-typedef struct Prior {
-    uint64_t offset;
-    uint32_t recipient;
-    uint32_t attempts;
-    int64_t next_attempt;
-    bool settled;
-    bool held;
-    bool delay_noted;
-    char *reply; /* interned */
-} Prior;
-
-static guint
-prior_hash(gconstpointer key)
-{
-    const Prior *prior = key;
-    uint64_t mixed = (prior->offset >> 3) * UINT64_C(0x9e3779b97f4a7c15)
-                     + prior->recipient;
-
-    return (guint)(mixed ^ mixed >> 32);
-}
-
-static gboolean
-prior_equal(gconstpointer a, gconstpointer b)
-{
-    const Prior *one = a;
-    const Prior *other = b;
-
-    return one->offset == other->offset && one->recipient == other->recipient;
-}
-
-static void
-prior_free(gpointer data)
-{
-    Prior *prior = data;
-
-    g_clear_pointer(&prior->reply, g_ref_string_release);
-    g_free(prior);
-}
-
-static Prior *
-prior_lookup(GHashTable *table, uint64_t offset, uint32_t recipient)
-{
-    Prior key = { .offset = offset, .recipient = recipient };
-
-    return table != NULL ? g_hash_table_lookup(table, &key) : NULL;
-}
-
-static void
-note_deferral(Prior *prior, const WnOutcome *outcome)
-{
-    g_autofree char *reply = wn_span_dup(outcome->reply);
-
-    prior->attempts = outcome->attempts;
-    prior->next_attempt = outcome->next_attempt;
-    g_clear_pointer(&prior->reply, g_ref_string_release);
-    if (outcome->reply.len > 0)
-        prior->reply = g_ref_string_new_intern(reply);
-}
-
-static void
-on_prior(void *user, const WnOutcome *outcome)
-{
-    WnSpoolSegment *self = user;
-    Prior *prior = prior_lookup(self->prior, outcome->offset,
-        outcome->recipient);
-
-    if (prior == NULL) {
-        prior = g_new0(Prior, 1);
-        prior->offset = outcome->offset;
-        prior->recipient = outcome->recipient;
-        g_hash_table_add(self->prior, prior);
-    }
-    switch (outcome->kind) {
-    case WN_OUTCOME_DELIVERED:
-    case WN_OUTCOME_BOUNCED:
-    case WN_OUTCOME_EXPIRED:
-    case WN_OUTCOME_DELETED:
-        prior->settled = true;
-        break;
-    case WN_OUTCOME_DEFERRED:
-        note_deferral(prior, outcome);
-        break;
-    case WN_OUTCOME_HELD:
-        prior->held = true;
-        if (outcome->reply.len > 0)
-            note_deferral(prior, outcome);
-        break;
-    case WN_OUTCOME_RELEASED:
-        prior->held = false;
-        prior->next_attempt = 0;
-        break;
-    case WN_OUTCOME_DELAY_NOTED:
-        prior->delay_noted = true;
-        break;
-    }
-}
 
 static bool
 map_file(WnSpoolSegment *self, GError **error)
@@ -152,13 +56,13 @@ wn_spool_segment_open(WnSpool *spool, const char *folder, const char *name,
     }
     if (!map_file(self, error))
         return NULL;
-    self->prior = g_hash_table_new_full(prior_hash, prior_equal, prior_free,
-        NULL);
-    self->log = wn_outcome_log_open(folder, name, on_prior, self, error);
+    self->prior = wn_standings_new();
+    self->log = wn_outcome_log_open(folder, name, wn_standings_note,
+        self->prior, error);
     if (self->log == NULL)
         return NULL;
-    if (g_hash_table_size(self->prior) == 0)
-        g_clear_pointer(&self->prior, g_hash_table_unref);
+    if (wn_standings_count(self->prior) == 0)
+        g_clear_pointer(&self->prior, wn_standings_free);
     wn_spool_segment_check_writer(self);
     return g_steal_pointer(&self);
 }
@@ -172,7 +76,8 @@ wn_spool_segment_free(WnSpoolSegment *self)
     if (self->map != NULL)
         munmap((void *)(uintptr_t)self->map, self->map_len);
     wn_fd_close(self->fd);
-    g_clear_pointer(&self->prior, g_hash_table_unref);
+    g_clear_pointer(&self->prior, wn_standings_free);
+    g_clear_pointer(&self->places, g_array_unref);
     g_free(self->name);
     g_free(self);
 }
@@ -203,7 +108,8 @@ static void
 complete(WnSpoolSegment *self)
 {
     self->state = WN_SEGMENT_COMPLETE;
-    g_clear_pointer(&self->prior, g_hash_table_unref);
+    wn_spool_segment_put_off_compaction(self, wn_clock_mono_ms());
+    g_clear_pointer(&self->prior, wn_standings_free);
     wn_fd_close(self->fd);
     self->fd = -1;
 }
@@ -220,10 +126,10 @@ static void
 add_unsettled(WnSpoolSegment *self, uint64_t offset, uint32_t index,
     GArray *recipients)
 {
-    Prior *prior = prior_lookup(self->prior, offset, index);
+    const WnStanding *prior = wn_standings_get(self->prior, offset, index);
     WnSpoolRecipient recipient = { .index = index };
 
-    if (prior != NULL && prior->settled)
+    if (prior != NULL && prior->settled != 0)
         return;
     if (prior != NULL) {
         recipient.attempts = prior->attempts;
@@ -338,10 +244,112 @@ wn_spool_segment_remove(const WnSpoolSegment *self, const char *folder,
     return wn_outcome_log_delete_segment(folder, self->name, error);
 }
 
+static int
+compare_from(const void *a, const void *b)
+{
+    uint64_t one = ((const WnCompactionMove *)a)->from;
+    uint64_t other = ((const WnCompactionMove *)b)->from;
+
+    return (one > other) - (one < other);
+}
+
+uint64_t
+wn_spool_segment_place(const WnSpoolSegment *self, uint64_t offset)
+{
+    WnCompactionMove key = { .from = offset };
+    const WnCompactionMove *move;
+
+    if (self->places == NULL)
+        return offset;
+    move = bsearch(&key, self->places->data, self->places->len,
+        sizeof(WnCompactionMove), compare_from);
+    return move != NULL ? move->to : 0;
+}
+
+/* By the offsets that others know. */
+static GArray *
+make_places(const WnSpoolSegment *self, const WnCompaction *successor)
+{
+    size_t n;
+    const WnCompactionMove *moves = wn_compaction_moves(successor, &n);
+    GArray *places = g_array_sized_new(FALSE, FALSE, sizeof(WnCompactionMove),
+        (guint)n);
+
+    if (self->places == NULL)
+        return g_array_append_vals(places, moves, (guint)n);
+    for (guint i = 0; i < self->places->len; i++) {
+        WnCompactionMove move = g_array_index(self->places, WnCompactionMove,
+            i);
+
+        move.to = wn_compaction_place(successor, move.to);
+        if (move.to != 0)
+            g_array_append_val(places, move);
+    }
+    return places;
+}
+
+/* Without the new mapping nothing of it can be read: the process ends, and the
+ * next one finds all of it. */
+void
+wn_spool_segment_replace(WnSpoolSegment *self, const char *folder,
+    const WnCompaction *successor)
+{
+    g_autoptr(GError) error = NULL;
+    GArray *places = make_places(self, successor);
+
+    g_clear_pointer(&self->places, g_array_unref);
+    self->places = places;
+    munmap((void *)(uintptr_t)self->map, self->map_len);
+    self->map = NULL;
+    self->secret = wn_compaction_secret(successor);
+    self->fd = wn_segment_open(folder, self->name, &error);
+    if (self->fd < 0 || !map_file(self, &error))
+        g_error("cannot go on with a compacted segment: %s", error->message);
+    wn_fd_close(self->fd);
+    self->fd = -1;
+    wn_spool_segment_put_off_compaction(self, wn_clock_mono_ms());
+}
+
+/* The header as it stands in the file now. */
+static bool
+read_header(const WnSpoolRecord *record, uint64_t *out_place,
+    WnRecordHeader *out)
+{
+    const WnSpoolSegment *segment = record->segment;
+    uint64_t place = wn_spool_segment_place(segment, record->offset);
+    WnSpan bytes = wn_span_slice(wn_span(segment->map, segment->map_len), place,
+        WN_RECORD_HEADER_LEN);
+
+    *out_place = place;
+    return wn_record_header_read(bytes, out) && out->offset == place
+           && out->secret == segment->secret && out->kind == WN_RECORD_MESSAGE
+           && wn_record_len(out) <= segment->map_len - place;
+}
+
+static uint64_t
+record_len(const WnSpoolRecord *record)
+{
+    WnRecordHeader header;
+    uint64_t place;
+
+    return read_header(record, &place, &header) ? wn_record_len(&header) : 0;
+}
+
 void
 wn_spool_record_hold(const WnSpoolRecord *record)
 {
     record->segment->n_holds++;
+    record->segment->held_bytes += record_len(record);
+}
+
+void
+wn_spool_record_drop(const WnSpoolRecord *record)
+{
+    WnSpoolSegment *segment = record->segment;
+
+    g_assert(segment->n_holds > 0);
+    segment->n_holds--;
+    segment->held_bytes -= MIN(record_len(record), segment->held_bytes);
 }
 
 static bool
@@ -352,19 +360,6 @@ damaged(const WnSpoolRecord *record, const char *what, GError **error)
         "%s: record at %" G_GUINT64_FORMAT ": %s", record->segment->name,
         record->offset, what);
     return false;
-}
-
-/* The header as it stands in the file now. */
-static bool
-read_header(const WnSpoolRecord *record, WnRecordHeader *out)
-{
-    const WnSpoolSegment *segment = record->segment;
-    WnSpan bytes = wn_span_slice(wn_span(segment->map, segment->map_len),
-        record->offset, WN_RECORD_HEADER_LEN);
-
-    return wn_record_header_read(bytes, out) && out->offset == record->offset
-           && out->secret == segment->secret && out->kind == WN_RECORD_MESSAGE
-           && wn_record_len(out) <= segment->map_len - record->offset;
 }
 
 static bool
@@ -386,12 +381,14 @@ wn_spool_read(const WnSpoolRecord *record, WnSpoolCheck check,
     WnSpoolContent *out, GError **error)
 {
     WnSpan bytes;
+    uint64_t place;
 
     wn_envelope_init(&out->envelope);
-    if (!read_header(record, &out->header))
+    out->segment = record->segment;
+    record->segment->n_reads++;
+    if (!read_header(record, &place, &out->header))
         return damaged(record, "damaged header", error);
-    bytes = wn_span(record->segment->map + record->offset
-                        + WN_RECORD_HEADER_LEN,
+    bytes = wn_span(record->segment->map + place + WN_RECORD_HEADER_LEN,
         out->header.envelope_len);
     out->wire = wn_span(bytes.ptr + bytes.len, (size_t)out->header.body_len);
     if (check == WN_SPOOL_WHOLE
@@ -408,4 +405,7 @@ void
 wn_spool_content_clear(WnSpoolContent *self)
 {
     wn_envelope_clear(&self->envelope);
+    if (self->segment != NULL)
+        self->segment->n_reads--;
+    self->segment = NULL;
 }

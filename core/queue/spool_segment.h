@@ -9,6 +9,7 @@
  *    COMPLETE  there is nothing further to be read
  */
 
+#include "core/journal/compact.h"
 #include "core/queue/spool.h"
 
 typedef enum {
@@ -16,6 +17,8 @@ typedef enum {
     WN_SEGMENT_CLOSING,
     WN_SEGMENT_COMPLETE
 } WnSegmentState;
+
+typedef struct WnSpoolCompaction WnSpoolCompaction;
 
 struct WnSpoolSegment {
     WnSpool *spool;
@@ -26,14 +29,23 @@ struct WnSpoolSegment {
     size_t map_len;
     uint64_t secret;
     WnOutcomeLog *log;
-    GHashTable *prior; /* outcomes of earlier runs; NULL when used up */
-    uint64_t offset;   /* of the next record to look at */
-    uint64_t durable;  /* FOLLOWED: the writer's word */
+    WnStandings *prior; /* outcomes of earlier runs; NULL when used up */
+    uint64_t offset;    /* of the next record to look at */
+    uint64_t durable;   /* FOLLOWED: the writer's word */
     uint64_t n_unsettled;
     uint64_t n_holds;
+    uint64_t held_bytes; /* of the records that are held */
+    uint64_t n_reads;    /* contents that are being looked at */
+    uint64_t log_floor;  /* the log's length when it was last written anew */
+    GArray *places;      /* WnCompactionMove: where records stand that others
+                          * know by the offset before; NULL: where they did */
+    WnSpoolCompaction *compaction; /* under way; NULL */
+    int64_t compact_from_ms;       /* not before; monotonic */
     bool damaged;
-    bool listed; /* among those with something to read */
-    bool dirty;  /* among those with outcomes to be written */
+    bool listed;      /* among those with something to read */
+    bool dirty;       /* among those with outcomes to be written */
+    bool urgent;      /* more than deferrals is to be synced */
+    int64_t dirty_ms; /* monotonic, since when */
 };
 
 /* Opens, maps, and reads the outcomes of earlier runs.  NULL with error. */
@@ -55,6 +67,17 @@ bool wn_spool_segment_step(WnSpoolSegment *self, GByteArray *scratch,
 
 /* Nothing of it is needed any more. */
 bool wn_spool_segment_is_done(const WnSpoolSegment *self);
+
+/* The successor stands in the segment's place: uses it from here on. */
+void wn_spool_segment_replace(WnSpoolSegment *self, const char *folder,
+    const WnCompaction *successor);
+
+/* Where the record with this offset stands now; 0: nowhere. */
+uint64_t wn_spool_segment_place(const WnSpoolSegment *self, uint64_t offset);
+
+/* An outcome came in, with the record's present place. */
+void wn_spool_compaction_note(WnSpoolCompaction *self,
+    const WnOutcome *outcome);
 
 /* Deletes the files, or sets them aside if damaged. */
 bool wn_spool_segment_remove(const WnSpoolSegment *self, const char *folder,

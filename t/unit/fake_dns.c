@@ -123,6 +123,14 @@ wire_name_len(const uint8_t *name)
     return len + 1;
 }
 
+static bool
+is_secure(const FakeDns *self, const uint8_t *query, const char *name)
+{
+    return self->secure && (query[3] & 0x20)
+           && (self->insecure == NULL
+               || !g_str_has_suffix(name, self->insecure));
+}
+
 static GByteArray *
 make_reply(FakeDns *self, const uint8_t *query)
 {
@@ -131,22 +139,25 @@ make_reply(FakeDns *self, const uint8_t *query)
     char name[NS_MAXDNAME];
     int type = query[12 + name_len] << 8 | query[12 + name_len + 1];
     bool known = false;
+    int rcode = self->rcode;
     unsigned n;
 
     g_byte_array_append(reply, query, (guint)(12 + name_len + 4));
     ns_name_ntop(query + 12, name, sizeof(name));
+    if (self->broken != NULL && g_str_has_prefix(name, self->broken))
+        rcode = ns_r_servfail;
     if (self->spoil != NULL) {
         g_byte_array_append(reply, (const guint8 *)self->spoil,
             (guint)self->spoil_len);
         n = 1;
     } else {
-        n = self->rcode == 0 ? add_answers(self, reply, name, type, &known) : 0;
+        n = rcode == 0 ? add_answers(self, reply, name, type, &known) : 0;
     }
     if (n == 0)
         add_soa(reply);
     set_u16(reply, 2,
-        0x8180u
-            | (unsigned)(self->rcode != 0 ? self->rcode
+        0x8180u | (is_secure(self, query, name) ? 0x20u : 0)
+            | (unsigned)(rcode != 0       ? rcode
                          : n > 0 || known ? ns_r_noerror
                                           : ns_r_nxdomain));
     set_u16(reply, 6, n);

@@ -22,12 +22,15 @@ typedef struct FakeDns {
     WnListener *listener; /* for TCP */
     WnStream *stream;     /* the connection it has taken */
     unsigned n_queries;
-    bool truncate;     /* UDP answers say only that TCP has the rest */
-    bool silent;       /* answers nothing */
-    const char *mute;  /* answers nothing for names that end so, unless NULL */
-    int rcode;         /* answers this to everything, unless 0 */
-    const char *spoil; /* sends these bytes behind the header and question as
-                        * the one answer, unless NULL */
+    bool truncate;    /* UDP answers say only that TCP has the rest */
+    bool silent;      /* answers nothing */
+    const char *mute; /* answers nothing for names that end so, unless NULL */
+    const char *insecure; /* names that end so are answered without AD */
+    bool secure;          /* answers with AD, where it is asked for */
+    const char *broken;   /* SERVFAIL for names that begin so, unless NULL */
+    int rcode;            /* answers this to everything, unless 0 */
+    const char *spoil;    /* sends these bytes behind the header and question as
+                           * the one answer, unless NULL */
     size_t spoil_len;
 } FakeDns;
 

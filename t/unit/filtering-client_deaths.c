@@ -97,6 +97,13 @@ test_poison(void)
     g_assert_cmpuint(n_answered, ==, POISON);
     process_clear(&process);
     settle(&rig);
+    for (guint attempt = 3; attempt <= WN_FILTER_ATTEMPTS_MAX; attempt++) {
+        process_begin(&process, &rig);
+        await_asked(&rig, &process, 1);
+        g_assert_cmpuint(asked_at(&process, 0)->request.serial, ==, poison);
+        process_clear(&process);
+        settle(&rig);
+    }
 
     process_begin(&third, &rig);
     for (guint i = 0; i < N - POISON - 1; i++) {

@@ -62,6 +62,58 @@ test_rcpt(const void *data)
         ==, rcpt->reply[0] == '2' ? 0 : 1);
 }
 
+/*
+ * What the domain's servers are known not to take
+ */
+
+static const RcptCase limit_cases[] = {
+    { "unsized", "", "u@plain.example", "250 2.1.5 *" },
+    { "fits", " SIZE=2000", "u@plain.example", "250 2.1.5 *" },
+    { "too-large", " SIZE=2001", "u@plain.example",
+        "552 5.3.4 Message too large for the recipient's mail server [0*]" },
+    { "utf8-unneeded", " SMTPUTF8", "u@plain.example", "250 2.1.5 *" },
+    { "utf8", " SMTPUTF8", "\xc3\xbc@plain.example",
+        "550 5.6.7 The recipient's mail server does not take SMTPUTF8 [0*]" },
+    { "utf8-fits", " SMTPUTF8 SIZE=10", "\xc3\xbc@plain.example",
+        "550 5.6.7 *" },
+    { "both", " SMTPUTF8 SIZE=2001", "u@plain.example", "552 5.3.4 *" },
+    { "no-mailbox", " SIZE=2001", "jane@listed.example", "550 5.1.1 *" },
+};
+
+/* All domains of the reception have the same servers. */
+static void
+test_limit(const void *data)
+{
+    const RcptCase *rcpt = data;
+    g_auto(Reception) reception;
+    WnLimitsKey key;
+    WnDomain domain;
+
+    reception_init(&reception);
+    reception.limits = wn_known_limits_new(-1);
+    reception_open(&reception);
+    reception_greet(&reception);
+    g_assert_true(wn_snapshot_domain(reception.snapshot,
+        WN_SPAN("plain.example"), &domain));
+    wn_limits_key_of_domain(&key, reception.snapshot, &domain);
+    wn_known_limits_note(reception.limits, &key, &(WnLimits){ true, 2000 });
+    {
+        g_autofree char *transcript =
+            g_strdup_printf("C: MAIL FROM:<a@client.example>%s\nS: 250 *\n"
+                            "C: RCPT TO:<%s>\nS: %s\n",
+                rcpt->mail, rcpt->rcpt, rcpt->reply);
+
+        reception_run(&reception, 0, transcript);
+    }
+    /* The others of the transaction are not concerned, nor is what follows when
+     * the servers have changed their mind. */
+    wn_known_limits_note(reception.limits, &key, &(WnLimits){ false, 0 });
+    reception_run(&reception, 0,
+        "C: RSET\nS: 250 *\n"
+        "C: MAIL FROM:<a@client.example> SIZE=2001 SMTPUTF8\nS: 250 *\n"
+        "C: RCPT TO:<u@plain.example>\nS: 250 2.1.5 *\n");
+}
+
 /* Never a 5xx, even for what would be refused. */
 static void
 test_no_snapshot(void)
@@ -327,6 +379,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD_CASES("/filtering/receiver_recipients/rcpt/", rcpt_cases, test_rcpt);
+    ADD_CASES("/filtering/receiver_recipients/limit/", limit_cases, test_limit);
     g_test_add_func("/filtering/receiver_recipients/no-snapshot",
         test_no_snapshot);
     ADD_CASES("/filtering/receiver_recipients/split/", split_cases, test_split);

@@ -107,7 +107,8 @@ reception_open(Reception *self)
         .config = self->config,
         .filters = self->filters,
         .journal = self->journal,
-        .counts = self->counts });
+        .counts = self->counts,
+        .limits = self->limits });
     wn_receiver_set_snapshot(self->receiver, self->snapshot);
 }
 
@@ -131,6 +132,7 @@ reception_clear(Reception *self)
     g_clear_pointer(&self->filter, wn_channel_free);
     wn_journal_free(self->journal);
     wn_shared_counts_free(self->counts);
+    wn_known_limits_free(self->limits);
     wn_loop_free(self->loop);
     wn_snapshot_unref(self->snapshot);
     wn_config_free(self->config);
@@ -304,7 +306,7 @@ reception_greet(Reception *self)
         "S: 250-PIPELINING\n"
         "S: 250-SIZE *\n"
         "S: 250-8BITMIME\n"
-        "S: 250-ENHANCEDSTATUSCODES\n"
+        "S: 250-SMTPUTF8\nS: 250-ENHANCEDSTATUSCODES\n"
         "S: 250-DSN\n"
         "S: 250-PRDR\n"
         "S: 250 LIMITS *\n");

@@ -55,6 +55,7 @@ typedef struct Reception {
     WnJournal *journal;
     WnFilterClient *filters;
     WnSharedCounts *counts; /* NULL: the receiver's own */
+    WnKnownLimits *limits;
     WnReceiver *receiver;
     WnChannel *filter; /* the played process's end; NULL: it is dead */
     GHashTable *rules;

@@ -85,14 +85,22 @@ test_golden(void)
         "--=_00000000000000000000000001\r\n"
         "Content-Type: text/plain; charset=us-ascii\r\n"
         "\r\n"
-        "This is the mail relay at relay.example.\r\n"
+        "This is the mail relay relay.example.\r\n"
+        "It is about your message of Sun, 22 Nov 2026 06:28:18 +0000.\r\n"
         "\r\n"
-        "Your message could not be delivered to the recipients below.\r\n"
-        "It will not be tried again.\r\n"
-        "The relay's name for it is 00000000000000000000000002.\r\n"
+        "It could NOT be delivered to the following, and will not be tried "
+        "again:\r\n"
         "\r\n"
-        "<r@z.example>:\r\n"
-        "    550 5.1.1 no such user\r\n"
+        "  r@z.example\r\n"
+        "    There is no such address.  Please check it for typing mistakes, "
+        "or ask\r\n"
+        "    the person for the right one.\r\n"
+        "    What the recipient's mail server said:\r\n"
+        "        550 5.1.1 no such user\r\n"
+        "\r\n"
+        "If you ask somebody for help, pass on this whole report.  The "
+        "message's\r\n"
+        "number here is 00000000000000000000000002.\r\n"
         "\r\n"
         "--=_00000000000000000000000001\r\n"
         "Content-Type: message/delivery-status\r\n"
@@ -109,9 +117,10 @@ test_golden(void)
         "Remote-MTA: dns; mx.z.example\r\n"
         "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
         "Last-Attempt-Date: Sun, 22 Nov 2026 06:29:18 +0000\r\n"
+        "Final-Log-ID: 00000000000000000000000002\r\n"
         "\r\n"
         "--=_00000000000000000000000001\r\n"
-        "Content-Type: text/rfc822-headers\r\n"
+        "Content-Type: message/global-headers\r\n"
         "Content-Transfer-Encoding: 8bit\r\n"
         "\r\n"
         "From: a@b.example\r\n"
@@ -130,7 +139,7 @@ test_full(void)
     dsn.full = true;
     text = written(&dsn);
     g_assert_nonnull(strstr(text,
-        "Content-Type: message/rfc822\r\n"
+        "Content-Type: message/global\r\n"
         "Content-Transfer-Encoding: 8bit\r\n\r\n" ORIGINAL "\r\n--=_"));
 }
 
@@ -153,6 +162,50 @@ test_several(void)
     g_assert_nonnull(
         strstr(text, "Will-Retry-Until: Mon, 23 Nov 2026 06:28:18 +0000\r\n\r\n"
                      "Original-Recipient: "));
+}
+
+/* RFC 6533: addresses that are not ASCII have a report of their own type, and
+ * show as they are, whichever way they were written. */
+static void
+test_global(void)
+{
+    WnDsnRecipient recipients[2] = { failed("j\xc3\xb6rg@z.example",
+                                         "550 5.1.1 nicht j\xc3\xb6rg"),
+        failed("plain@z.example", "550 no") };
+    WnDsn dsn = example(recipients, 2);
+    g_autofree char *text = NULL;
+
+    recipients[0].orcpt = WN_SPAN("utf-8;\\x{6A}\\x{F6}rg@y.example");
+    text = written(&dsn);
+    g_assert_nonnull(strstr(text, "report-type=global-delivery-status;\r\n"));
+    g_assert_nonnull(strstr(text, "text/plain; charset=utf-8\r\n"));
+    g_assert_nonnull(
+        strstr(text, "\r\nContent-Type: message/global-delivery-status\r\n"
+                     "Content-Transfer-Encoding: 8bit\r\n\r\n"));
+    g_assert_nonnull(
+        strstr(text, "\r\nOriginal-Recipient: utf-8;j\xc3\xb6rg@y.example\r\n"
+                     "Final-Recipient: utf-8; j\xc3\xb6rg@z.example\r\n"));
+    g_assert_nonnull(
+        strstr(text, "Diagnostic-Code: smtp; 550 5.1.1 nicht j\xc3\xb6rg\r\n"));
+    g_assert_nonnull(
+        strstr(text, "Final-Recipient: rfc822; plain@z.example\r\n"));
+    assert_lines(text, 998);
+}
+
+/* An address of that type in a report that may hold ASCII only. */
+static void
+test_escaped(void)
+{
+    WnDsnRecipient recipient = failed("r@z.example", "550 \xc3\xb6");
+    WnDsn dsn = example(&recipient, 1);
+    g_autofree char *text = NULL;
+
+    recipient.orcpt = WN_SPAN("utf-8;\\x{F6}@y.example");
+    text = written(&dsn);
+    g_assert_nonnull(
+        strstr(text, "\r\nOriginal-Recipient: utf-8;\\x{F6}@y.example\r\n"));
+    g_assert_nonnull(strstr(text, "Diagnostic-Code: smtp; 550 ?"));
+    g_assert_nonnull(strstr(text, "Content-Type: message/delivery-status\r\n"));
 }
 
 /* What a server says must not become a line of its own, nor a long one. */
@@ -192,7 +245,7 @@ test_long_lines(void)
     text = written(&dsn);
     assert_lines(text, 998);
     g_assert_nonnull(strstr(text, "\r\nSubject: x\r\n"));
-    g_assert_null(strstr(text, "body"));
+    g_assert_null(strstr(text, "\r\nbody"));
     g_string_free(original, TRUE);
 }
 
@@ -259,6 +312,8 @@ main(int argc, char **argv)
     g_test_add_func("/queue/bounce/golden", test_golden);
     g_test_add_func("/queue/bounce/full", test_full);
     g_test_add_func("/queue/bounce/several", test_several);
+    g_test_add_func("/queue/bounce/global", test_global);
+    g_test_add_func("/queue/bounce/escaped", test_escaped);
     g_test_add_func("/queue/bounce/evil-reply", test_evil_reply);
     g_test_add_func("/queue/bounce/long-lines", test_long_lines);
     g_test_add_func("/queue/bounce/odd-originals", test_odd_originals);

@@ -261,6 +261,43 @@ test_next_server(void)
 }
 
 static void
+assert_limits(const WnKnownLimits *known, const FakeSmtp *server, bool no_utf8,
+    uint64_t max_size)
+{
+    WnLimitsKey key;
+    WnLimits limits;
+
+    wn_limits_key_begin(&key, WN_TLS_POLICY_MAY);
+    wn_limits_key_add(&key, WN_SPAN("127.0.0.1"), server->address.port);
+    limits = wn_known_limits_get(known, &key);
+    g_assert_cmpint(limits.no_utf8, ==, no_utf8);
+    g_assert_cmpuint(limits.max_size, ==, max_size);
+}
+
+/* What a server says behind EHLO is noted for all who want to know. */
+static void
+test_limits_noted(void)
+{
+    g_autoptr(WnKnownLimits) limits = NULL;
+    g_auto(Stage) stage = { 0 };
+
+    stage_init(&stage, "");
+    limits = stage.limits = wn_known_limits_new(-1);
+    stage.servers[0].offers = "250-mx\r\n250-SIZE 12345\r\n250 8BITMIME\r\n";
+    stage_domains(&stage,
+        "[domain a.example]\nservers = $0\n[domain b.example]\nservers = $1\n");
+    stage.servers[1].offers = "250-mx\r\n250-SIZE 0\r\n250 SMTPUTF8\r\n";
+    stage_start_queue(&stage);
+    assert_limits(limits, &stage.servers[0], false, 0);
+    stage_message(&stage, "s@y.example > r@a.example", BODY);
+    stage_message(&stage, "s@y.example > r@b.example", BODY);
+    stage_await(&stage, 0, 1);
+    stage_await(&stage, 1, 1);
+    assert_limits(limits, &stage.servers[0], true, 12345);
+    assert_limits(limits, &stage.servers[1], false, 0);
+}
+
+static void
 test_busy_server_next(void)
 {
     static const FakeRule rules[] = { { "MAIL", 0, "!421 4.3.2 busy\r\n" },
@@ -537,6 +574,7 @@ main(int argc, char **argv)
     TEST("retry-schedule", test_retry_schedule);
     TEST("restart", test_restart);
     TEST("next-server", test_next_server);
+    TEST("limits-noted", test_limits_noted);
     TEST("busy-server", test_busy_server_next);
     TEST("even", test_even);
     TEST("release-on-success", test_release_on_success);

@@ -4,6 +4,8 @@
 #include "core/base/metrics.h"
 #include "t/unit/queue_stage.h"
 
+#include <unistd.h>
+
 #define BODY "Subject: test\r\n\r\nhello\r\n"
 
 static const char two_domains[] = "[domain a.example]\nservers = $0\n"
@@ -79,6 +81,129 @@ test_notify_never(void)
         g_assert_cmpuint(stage.servers[1].n_messages, ==, 0);
         g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 0);
     }
+}
+
+/* The segments of the spool as they would be found after a power cut now;
+ * outcomes that were not synced are lost. */
+static void
+copy_spool(const char *from, const char *to)
+{
+    g_autoptr(GDir) folder = g_dir_open(from, 0, NULL);
+    const char *name;
+
+    g_assert_cmpint(g_mkdir_with_parents(to, 0700), ==, 0);
+    while ((name = g_dir_read_name(folder)) != NULL) {
+        g_autofree char *source = g_build_filename(from, name, NULL);
+        g_autofree char *target = g_build_filename(to, name, NULL);
+        g_autofree char *bytes = NULL;
+        gsize len;
+
+        if (!g_str_has_suffix(name, ".seg"))
+            continue;
+        g_assert_true(g_file_get_contents(source, &bytes, &len, NULL));
+        g_assert_true(g_file_set_contents(target, bytes, (gssize)len, NULL));
+    }
+}
+
+static void
+empty_spool(const char *path)
+{
+    g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(folder)) != NULL) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+
+        unlink(file);
+    }
+}
+
+typedef struct Crash {
+    const char *name;
+    const char *envelope;
+    FakeRule rule;
+    const char *event; /* the last thing before the crash */
+    unsigned n_sent;   /* messages that the recipients' server has taken */
+} Crash;
+
+/* A delivery that was not noted yet is made again. */
+static const Crash crashes[] = {
+    { "failed", "s@b.example > x@a.example y@a.example",
+        { "RCPT", 0, "550 5.1.1 no\r\n" }, "bounced", 0 },
+    { "some-delivered", "s@b.example > x@a.example y@a.example",
+        { "RCPT:x@", 0, "550 5.1.1 no\r\n" }, "bounced", 2 },
+};
+
+/* Dies after the report is durable and before that is noted at the message:
+ * there is one report all the same. */
+static void
+test_crash_after_report(gconstpointer data)
+{
+    const Crash *c = data;
+    const FakeRule rules[] = { c->rule, { 0 } };
+    g_auto(Stage) stage = { 0 };
+    g_autofree char *aside = NULL;
+    g_autofree char *log = NULL;
+
+    stage_init(&stage, "");
+    aside = fixture_path(&stage.conf, "aside");
+    stage.servers[0].rules = rules;
+    stage_domains(&stage, two_domains);
+    stage_start_queue(&stage);
+    stage_message(&stage, c->envelope, BODY);
+    /* Outcomes are written when 50 ms have passed; here none pass. */
+    for (int i = 0; i < 2000 && stage_n_events(&stage, c->event) == 0; i++)
+        wn_loop_turn(stage.loop);
+    g_assert_cmpuint(stage_n_events(&stage, "dsn"), ==, 1);
+    copy_spool(stage.config->spool, aside);
+    g_clear_pointer(&stage.journal, wn_journal_free);
+    stage_stop_queue(&stage);
+    empty_spool(stage.config->spool);
+    copy_spool(aside, stage.config->spool);
+    g_assert_cmpuint(stage.servers[1].n_messages, ==, 0);
+
+    stage_start_queue(&stage);
+    stage_await(&stage, 1, 1);
+    stage_pass(&stage, 5000);
+    g_assert_cmpuint(stage.servers[1].n_messages, ==, 1);
+    g_assert_cmpuint(stage.servers[0].n_messages, ==, c->n_sent);
+    g_assert_cmpuint(stage_n_events(&stage, "dsn"), ==, 1);
+    g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 0);
+    log = stage_log(&stage);
+    g_assert_nonnull(strstr(log, "\"recovered\":true"));
+    /* The message's own segment has nothing left to do and is gone. */
+    g_assert_cmpuint(stage_n_files(&stage, ".seg"), <=, 1);
+}
+
+/* Recipients that fail while others of the message are being tried share one
+ * report, whatever domain they are in. */
+static void
+test_one_report(void)
+{
+    static const FakeRule rules[] = { { "RCPT", 0, "550 5.1.1 no\r\n" },
+        { 0 } };
+    g_auto(Stage) stage = { 0 };
+    g_autofree char *text = NULL;
+    const FakeMessage *dsn;
+
+    stage_init(&stage, "");
+    stage.servers[0].rules = rules;
+    stage.servers[1].rules = rules;
+    stage_domains(&stage, two_domains);
+    fake_dns_add_address(&stage.dns, "away.example", 60, "127.0.0.1");
+    stage_start_queue(&stage);
+    stage_message(&stage,
+        "s@away.example > x@a.example y@b.example,scope=1 z@a.example", BODY);
+    stage_await(&stage, 2, 1);
+    stage_pass(&stage, 15000);
+    g_assert_cmpuint(stage.servers[2].n_messages, ==, 1);
+    g_assert_cmpuint(stage_n_events(&stage, "dsn"), ==, 1);
+    g_assert_cmpuint(stage_n_events(&stage, "bounced"), ==, 3);
+    dsn = fake_smtp_message(&stage.servers[2], 0);
+    text = g_strndup((const char *)dsn->text->data, dsn->text->len);
+    g_assert_nonnull(strstr(text, "Final-Recipient: rfc822; x@a.example\r\n"));
+    g_assert_nonnull(strstr(text, "Final-Recipient: rfc822; y@b.example\r\n"));
+    g_assert_nonnull(strstr(text, "Final-Recipient: rfc822; z@a.example\r\n"));
 }
 
 /* A report that is refused itself ends there. */
@@ -227,6 +352,13 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     wn_metrics_attach(-1);
     g_test_add_func("/queue/reports/partial-failure", test_partial_failure);
+    g_test_add_func("/queue/reports/one-report", test_one_report);
+    for (size_t i = 0; i < G_N_ELEMENTS(crashes); i++) {
+        g_autofree char *path = g_strconcat("/queue/reports/crash/",
+            crashes[i].name, NULL);
+
+        g_test_add_data_func(path, &crashes[i], test_crash_after_report);
+    }
     g_test_add_func("/queue/reports/notify-never", test_notify_never);
     g_test_add_func("/queue/reports/no-bounce-of-a-bounce",
         test_no_bounce_of_a_bounce);

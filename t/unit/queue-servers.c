@@ -2,6 +2,7 @@
 #include "core/queue/servers.h"
 
 #include "core/base/clock.h"
+#include "core/smtp/outgoing.h"
 #include "t/unit/fake_dns.h"
 
 typedef struct Stage {
@@ -217,6 +218,78 @@ test_names(void)
     g_assert_true(wn_servers_pick(stage.servers, -1) != old);
 }
 
+/* IPv6 first; the other family is the rival, and the winner is preferred from
+ * then on (RFC 8305). */
+static void
+test_race(void)
+{
+    g_auto(Stage) stage = { 0 };
+    WnEndpoint *first, *rival, *other;
+
+    stage_init(&stage);
+    fake_dns_add_address(&stage.dns, "mx.example", 40, "192.0.2.1");
+    fake_dns_add_address(&stage.dns, "mx.example", 40, "192.0.2.2");
+    fake_dns_add_address(&stage.dns, "mx.example", 40, "2001:db8::1");
+    open_servers(&stage, "mx.example*1 10.0.0.9*1", WN_DELIVERY_ORDERED);
+    first = wn_servers_pick(stage.servers, -1);
+    g_assert_cmpuint(first->address.len, ==, 16);
+    rival = wn_servers_rival(stage.servers, first, WN_RIVAL_SAME_SERVER);
+    g_assert_cmpuint(rival->address.len, ==, 4);
+    g_assert_cmpint(wn_endpoint_server(rival), ==, 0);
+    other = wn_servers_rival(stage.servers, first, WN_RIVAL_OTHER_SERVER);
+    g_assert_cmpint(wn_endpoint_server(other), ==, 1);
+    rival->n_connecting = 1;
+    g_assert_true(
+        wn_servers_rival(stage.servers, first, WN_RIVAL_SAME_SERVER) != rival);
+    rival->n_connecting = 0;
+    wn_endpoint_failed(other);
+    g_assert_null(
+        wn_servers_rival(stage.servers, first, WN_RIVAL_OTHER_SERVER));
+    first->slow_until_ms = wn_clock_mono_ms() + 1000;
+    g_assert_cmpuint(wn_servers_pick(stage.servers, -1)->address.len, ==, 4);
+    wn_clock_fake_step(1001);
+    g_assert_true(wn_servers_pick(stage.servers, -1) == first);
+}
+
+/* The operator asks for an attempt now. */
+static void
+test_forgiven(void)
+{
+    g_auto(Stage) stage = { 0 };
+
+    stage_init(&stage);
+    open_servers(&stage, "10.0.0.1*1", WN_DELIVERY_EVEN);
+    wn_endpoint_failed(wn_servers_pick(stage.servers, -1));
+    assert_picks(&stage, "-");
+    wn_servers_forgive(stage.servers);
+    assert_picks(&stage, "0");
+}
+
+/* The pool has no address of the servers' family. */
+static void
+test_unfit(void)
+{
+    g_auto(Stage) stage = { 0 };
+    WnServersConfig config = { .resolver = NULL };
+    WnServerSetting *server = g_new0(WnServerSetting, 1);
+
+    stage_init(&stage);
+    stage.route = wn_route_of_mx("unused", 25);
+    g_clear_pointer(&stage.route->mx_domain, g_free);
+    server->host = g_strdup("2001:db8::1");
+    server->port = 25;
+    g_ptr_array_add(stage.route->servers, server);
+    config = (WnServersConfig){ .loop = stage.loop,
+        .route = stage.route,
+        .hostname = "relay.example",
+        .v4 = true };
+    stage.servers = wn_servers_new(&config, on_resolved, &stage);
+    await(&stage);
+    g_assert_null(wn_servers_pick(stage.servers, -1));
+    g_assert_nonnull(strstr(wn_servers_problem(stage.servers),
+        "IPv6 addresses only, the egress pool IPv4"));
+}
+
 /* A configured name that does not exist is trouble, not an end. */
 static void
 test_no_name(void)
@@ -313,10 +386,81 @@ test_mx(void)
     g_assert_cmpint(wn_servers_state(stage.servers), ==, WN_SERVERS_UNKNOWN);
 }
 
+/* What one server tells: "8 1000" is offers and size, "-" nothing yet. */
+static void
+tell(Stage *stage, const char *address, unsigned offers, uint64_t max_size)
+{
+    WnEndpoint *first = wn_servers_pick(stage->servers, -1);
+    WnEndpoint *endpoint = first;
+
+    if (!g_str_equal(wn_endpoint_host(first), address))
+        endpoint = wn_servers_rival(stage->servers, first,
+            WN_RIVAL_OTHER_SERVER);
+    g_assert_cmpstr(wn_endpoint_host(endpoint), ==, address);
+    wn_endpoint_told(endpoint, offers, max_size);
+}
+
+static void
+assert_limits(const Stage *stage, bool no_utf8, uint64_t max_size)
+{
+    WnLimits limits;
+
+    g_assert_true(wn_servers_limits(stage->servers, &limits));
+    g_assert_cmpint(limits.no_utf8, ==, no_utf8);
+    g_assert_cmpuint(limits.max_size, ==, max_size);
+}
+
+/* One server that takes it is enough; where any may be next, all must have
+ * told. */
+static void
+test_limits_even(void)
+{
+    g_auto(Stage) stage;
+    WnLimits limits;
+
+    stage_init(&stage);
+    open_servers(&stage, "10.0.0.1*1 10.0.0.2*1", WN_DELIVERY_EVEN);
+    g_assert_false(wn_servers_limits(stage.servers, &limits));
+    tell(&stage, "10.0.0.1", 0, 1000);
+    g_assert_false(wn_servers_limits(stage.servers, &limits));
+    tell(&stage, "10.0.0.2", 0, 2000);
+    assert_limits(&stage, true, 2000);
+    tell(&stage, "10.0.0.2", WN_OFFERS_SMTPUTF8, 0);
+    assert_limits(&stage, false, 0);
+    tell(&stage, "10.0.0.2", 0, 500);
+    assert_limits(&stage, true, 1000);
+    /* What was told an hour ago is not known any more. */
+    wn_clock_fake_step(WN_KNOWN_LIMITS_S * 1000 - 1000);
+    tell(&stage, "10.0.0.1", 0, 700);
+    assert_limits(&stage, true, 700);
+    wn_clock_fake_step(1000);
+    g_assert_false(wn_servers_limits(stage.servers, &limits));
+}
+
+static void
+test_limits_ordered(void)
+{
+    g_auto(Stage) stage;
+    WnLimits limits;
+
+    stage_init(&stage);
+    open_servers(&stage, "10.0.0.1*1 10.0.0.2*1", WN_DELIVERY_ORDERED);
+    g_assert_false(wn_servers_limits(stage.servers, &limits));
+    tell(&stage, "10.0.0.1", WN_OFFERS_PIPELINING, 1000);
+    assert_limits(&stage, true, 1000);
+    tell(&stage, "10.0.0.2", WN_OFFERS_SMTPUTF8, 10);
+    assert_limits(&stage, false, 1000);
+    wn_clock_fake_step(WN_KNOWN_LIMITS_S * 1000);
+    g_assert_false(wn_servers_limits(stage.servers, &limits));
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/queue/servers/race", test_race);
+    g_test_add_func("/queue/servers/forgiven", test_forgiven);
+    g_test_add_func("/queue/servers/unfit", test_unfit);
     g_test_add_func("/queue/servers/ordered", test_ordered);
     g_test_add_func("/queue/servers/weights", test_weights);
     g_test_add_func("/queue/servers/comeback", test_comeback);
@@ -325,5 +469,7 @@ main(int argc, char **argv)
     g_test_add_func("/queue/servers/no-name", test_no_name);
     g_test_add_func("/queue/servers/dns-fails-later", test_dns_fails_later);
     g_test_add_func("/queue/servers/mx", test_mx);
+    g_test_add_func("/queue/servers/limits-even", test_limits_even);
+    g_test_add_func("/queue/servers/limits-ordered", test_limits_ordered);
     return g_test_run();
 }

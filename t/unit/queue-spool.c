@@ -1,203 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/queue/spool.h"
-
-#include "core/base/clock.h"
-#include "core/base/log.h"
-#include "t/unit/journal-fixture.h"
-
-#include <stdio.h>
-
-#define MESSAGE_LEN 100
-
-typedef struct Stage {
-    Folder folder;
-    WnLoop *loop;
-    WnJournal *journal;
-    WnSpool *spool;
-    GArray *records; /* WnSpoolRecord, held */
-    GString *found;  /* "1[0,1] 2[0]" */
-    unsigned n_told;
-    bool follow; /* tell the spool what is durable */
-    char *segment;
-    uint64_t durable;
-} Stage;
-
-static void
-on_found(void *user, const WnSpoolFound *found)
-{
-    Stage *self = user;
-
-    g_string_append_printf(self->found, "%" G_GUINT64_FORMAT "[",
-        number_of(&found->id));
-    for (uint32_t i = 0; i < found->n_recipients; i++) {
-        const WnSpoolRecipient *recipient = &found->recipients[i];
-
-        g_string_append_printf(self->found, "%s%u", i > 0 ? "," : "",
-            recipient->index);
-        if (recipient->attempts > 0)
-            g_string_append_printf(self->found, ":%u:%d:%s",
-                recipient->attempts, (int)recipient->next_attempt,
-                recipient->last_reply);
-        if (recipient->held)
-            g_string_append(self->found, ":held");
-        if (recipient->delay_noted)
-            g_string_append(self->found, ":noted");
-    }
-    g_string_append(self->found, "] ");
-    wn_spool_record_hold(&found->record);
-    g_array_append_val(self->records, found->record);
-}
-
-static void
-on_durable(void *user, const char *segment, uint64_t durable, bool sealed)
-{
-    Stage *self = user;
-
-    (void)sealed;
-    g_free(self->segment);
-    self->segment = g_strdup(segment);
-    self->durable = durable;
-    if (self->follow)
-        wn_spool_durable(self->spool, segment, durable);
-}
-
-static void
-on_committed(void *user, WnCommit result)
-{
-    Stage *self = user;
-
-    g_assert_cmpint(result, ==, WN_COMMIT_DURABLE);
-    self->n_told++;
-}
-
-static void
-open_spool(Stage *self)
-{
-    self->spool = wn_spool_new(self->loop, self->folder.path, on_found, self);
-}
-
-static void
-stage_init(Stage *self)
-{
-    wn_clock_fake(1000000, 1000000);
-    *self = (Stage){ .folder = folder_make(), .loop = wn_loop_new() };
-    self->records = g_array_new(FALSE, FALSE, sizeof(WnSpoolRecord));
-    self->found = g_string_new(NULL);
-    self->journal = wn_journal_new(self->loop, self->folder.path, "w",
-        on_durable, self);
-    open_spool(self);
-}
-
-static void
-close_spool(Stage *self)
-{
-    g_clear_pointer(&self->spool, wn_spool_free);
-    g_array_set_size(self->records, 0);
-    g_string_truncate(self->found, 0);
-}
-
-static void
-stage_clear(Stage *self)
-{
-    wn_journal_free(self->journal);
-    close_spool(self);
-    wn_loop_free(self->loop);
-    g_array_unref(self->records);
-    g_string_free(self->found, TRUE);
-    g_free(self->segment);
-    folder_clear(&self->folder);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stage, stage_clear)
-
-/* Messages first to last, with so many recipients each. */
-static void
-append(Stage *self, uint64_t first, uint64_t last, unsigned n_recipients)
-{
-    char body[MESSAGE_LEN];
-    g_auto(WnEnvelope) envelope;
-    g_auto(WnWriter) writer;
-    WnEnvelopeScope scope = { .domain = WN_SPAN("x.example"),
-        .redirect = WN_SPAN_EMPTY,
-        .prepend = WN_SPAN_EMPTY };
-    WnEnvelopeRecipient recipient = { .address = WN_SPAN("a@x.example"),
-        .notify = WN_SPAN_EMPTY,
-        .orcpt = WN_SPAN_EMPTY };
-    unsigned expected = self->n_told + (unsigned)(last - first + 1);
-
-    memset(body, 'b', sizeof body);
-    memcpy(body + sizeof body - 2, "\r\n", 2);
-    wn_envelope_init(&envelope);
-    wn_writer_init(&writer);
-    g_array_append_val(envelope.scopes, scope);
-    for (unsigned i = 0; i < n_recipients; i++)
-        g_array_append_val(envelope.recipients, recipient);
-    wn_envelope_write(&envelope, &writer);
-    for (uint64_t n = first; n <= last; n++) {
-        WnId id = id_of(n);
-        WnAppendBody bytes = { .span = wn_span(body, sizeof body), .fd = -1 };
-
-        wn_journal_append(self->journal, &id, wn_writer_span(&writer), &bytes,
-            on_committed, self);
-    }
-    for (int i = 0; i < 1000 && self->n_told < expected; i++)
-        wn_loop_turn(self->loop);
-    g_assert_cmpuint(self->n_told, ==, expected);
-}
-
-static void
-nothing(void *user)
-{
-    (void)user;
-}
-
-static void
-spin(Stage *self)
-{
-    for (int i = 0; i < 50; i++) {
-        wn_loop_defer(self->loop, nothing, NULL);
-        wn_loop_turn(self->loop);
-    }
-}
-
-static void
-scan(Stage *self)
-{
-    wn_spool_scan(self->spool);
-    spin(self);
-    g_assert_false(wn_spool_is_recovering(self->spool));
-}
-
-static void
-settle(Stage *self, guint record, uint32_t recipient, WnOutcomeKind kind)
-{
-    wn_spool_settle(&g_array_index(self->records, WnSpoolRecord, record),
-        &(WnOutcome){ .kind = kind,
-            .recipient = recipient,
-            .attempts = 3,
-            .next_attempt = 77,
-            .reply = WN_SPAN("450 later") });
-}
-
-static void
-drop_records(Stage *self)
-{
-    for (guint i = 0; i < self->records->len; i++)
-        wn_spool_record_drop(&g_array_index(self->records, WnSpoolRecord, i));
-    g_array_set_size(self->records, 0);
-}
-
-static unsigned
-n_files(Stage *self, const char *folder)
-{
-    g_autofree char *path = g_build_filename(self->folder.path, folder, NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    unsigned n = 0;
-
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL)
-        n += strchr(name, '.') != NULL;
-    return n;
-}
+#include "t/unit/queue_spool_stage.h"
 
 static void
 test_follow(void)
@@ -334,19 +136,6 @@ test_settled_leftovers(void)
     g_assert_cmpuint(n_files(&stage, "."), ==, 0);
 }
 
-static void
-patch_segment(Stage *self, size_t offset, char byte)
-{
-    g_autofree char *path = g_build_filename(self->folder.path, self->segment,
-        NULL);
-    FILE *file = fopen(path, "r+");
-
-    g_assert_nonnull(file);
-    g_assert_cmpint(fseek(file, (long)offset, SEEK_SET), ==, 0);
-    g_assert_cmpint(fputc(byte, file), ==, byte);
-    g_assert_cmpint(fclose(file), ==, 0);
-}
-
 /* The valid ones are delivered, then the file is kept for people to look at. */
 static void
 test_damaged_record(void)
@@ -406,6 +195,56 @@ test_rubbish_segment(void)
     scan(&stage);
     g_assert_cmpuint(n_files(&stage, "."), ==, 0);
     g_assert_cmpuint(n_files(&stage, "damaged"), ==, 1);
+}
+
+/* What is no segment is set aside or let be, and nothing of it stops what is
+ * one. */
+static void
+test_foreign_files(void)
+{
+    static const struct {
+        const char *name, *content; /* NULL: a folder */
+        bool aside;
+    } cases[] = {
+        { "a-0000000000000001.seg", NULL, false },
+        { "a-0000000000000002.seg", "", true },
+        { "a-0000000000000003.seg",
+            "WNSEG2\r\n0123456789012345678901234567890123456789"
+            "0123456789012345678901234567890123456789",
+            true },
+        { "a-0000000000000004.seg", "#!/bin/sh\necho not one of ours\n", true },
+        { "notes.txt", "somebody's", false },
+        { "z.seg.old", "somebody's", false },
+        { "lost+found", NULL, false },
+    };
+    g_auto(Stage) stage = { 0 };
+    g_autofree char *link_path = NULL;
+    unsigned n_aside = 0;
+
+    stage_init(&stage);
+    append(&stage, 1, 2, 1);
+    g_clear_pointer(&stage.journal, wn_journal_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_build_filename(stage.folder.path,
+            cases[i].name, NULL);
+
+        if (cases[i].content == NULL)
+            g_assert_cmpint(g_mkdir_with_parents(path, 0700), ==, 0);
+        else
+            g_assert_true(
+                g_file_set_contents(path, cases[i].content, -1, NULL));
+        n_aside += cases[i].aside;
+    }
+    link_path = g_build_filename(stage.folder.path, "a-0000000000000005.seg",
+        NULL);
+    g_assert_cmpint(symlink("/dev/zero", link_path), ==, 0);
+    scan(&stage);
+    g_assert_cmpstr(stage.found->str, ==, "1[0] 2[0] ");
+    g_assert_cmpuint(n_files(&stage, "damaged"), ==, n_aside);
+    wn_clock_fake_step(5000);
+    spin(&stage);
+    g_assert_cmpuint(wn_spool_n_segments(stage.spool), ==, 1);
+    drop_records(&stage);
 }
 
 /* Cut off anywhere, a segment yields a prefix of its records. */
@@ -493,6 +332,7 @@ main(int argc, char **argv)
     g_test_add_func("/queue/spool/damaged-record", test_damaged_record);
     g_test_add_func("/queue/spool/read-finds-damage", test_read_finds_damage);
     g_test_add_func("/queue/spool/rubbish-segment", test_rubbish_segment);
+    g_test_add_func("/queue/spool/foreign-files", test_foreign_files);
     g_test_add_func("/queue/spool/truncation", test_truncation);
     g_test_add_func("/queue/spool/two-queues", test_two_queues);
     g_test_add_func("/queue/spool/many", test_many);

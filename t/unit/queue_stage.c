@@ -116,6 +116,7 @@ stage_start_queue(Stage *self)
     g_assert_no_error(error);
     wn_queue_tune(self->queue,
         &(WnQueueTuning){ .mx_port = self->servers[2].address.port });
+    wn_queue_set_limits(self->queue, self->limits);
     if (g_file_test(domains, G_FILE_TEST_EXISTS))
         give_snapshot(self);
     wn_queue_start(self->queue);

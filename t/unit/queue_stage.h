@@ -22,7 +22,8 @@ typedef struct Stage {
     FakeDns dns;
     WnResolver *resolver;
     WnQueue *queue;
-    WnJournal *journal; /* of worker "smtp0" */
+    WnKnownLimits *limits; /* NULL: not noted */
+    WnJournal *journal;    /* of worker "smtp0" */
     int log_fd;
     unsigned n_waiting; /* appends */
     unsigned n_durable;

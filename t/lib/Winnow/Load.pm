@@ -119,20 +119,28 @@ sub read_ledger {
 
 # How often each id reached the sinks.
 sub arrived {
+    my $times = arrival_times(@_);
+
+    return { map { $_ => scalar @{ $times->{$_} } } keys %$times };
+}
+
+# When each copy of each id was written by its sink (Unix seconds).
+sub arrival_times {
     my ($w, @sinks) = @_;
-    my %count;
+    my %times;
 
     for my $sink (@sinks ? @sinks : 'default') {
         my $dir = $w->{sinks}{$sink}{dir};
         for my $path (glob "$dir/*.eml") {
             open my $in, '<:raw', $path or next;
+            my $at = (Time::HiRes::stat($in))[9];
             while (<$in>) {
-                if (/^X-Test-Id: (\S+)\r$/) { $count{$1}++; last }
+                if (/^X-Test-Id: (\S+)\r$/) { push @{ $times{$1} }, $at; last }
                 last if /^\r$/;
             }
         }
     }
-    return \%count;
+    return \%times;
 }
 
 sub DESTROY {
