@@ -45,14 +45,26 @@ is_pipe_or_socket(int fd)
            && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
-void
-wn_log_open(const char *program, WnLogFormat format, int fd)
+static void
+set_log(const char *program, WnLogFormat format, int fd)
 {
     g_strlcpy(log_state.program, program, sizeof log_state.program);
     log_state.format = format;
     log_state.fd = fd;
     log_state.n_dropped = 0;
     log_state.torn = false;
+}
+
+void
+wn_log_open_command(const char *program)
+{
+    set_log(program, WN_LOG_TEXT, STDERR_FILENO);
+}
+
+void
+wn_log_open(const char *program, WnLogFormat format, int fd)
+{
+    set_log(program, format, fd);
     if (is_pipe_or_socket(fd) && !wn_fd_set_nonblocking(fd))
         g_error("log: %s", g_strerror(errno));
 }

@@ -40,6 +40,10 @@ typedef enum { WN_LOG_JSON, WN_LOG_TEXT } WnLogFormat;
 
 /* fd is borrowed and made non-blocking only if it is a pipe or socket. */
 void wn_log_open(const char *program, WnLogFormat format, int fd);
+
+/* For a command that people run: what it says may wait for its reader.  Its
+ * standard output, which may be the same pipe, is left as it is. */
+void wn_log_open_command(const char *program);
 void wn_log_set_level(WnLevel level);
 void wn_log_set_format(WnLogFormat format);
 bool wn_log_enabled(WnLevel level);

@@ -3,11 +3,13 @@
 
 #include "core/base/fd.h"
 #include "core/base/id.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +24,16 @@ temporary_beside(const char *path)
 
     wn_id_format(&id, unique);
     return g_strdup_printf("%s/.%s.%s", folder, name, unique);
+}
+
+static bool
+is_temporary(const char *name)
+{
+    const char *unique = strrchr(name, '.');
+    WnId id;
+
+    return name[0] == '.' && unique != name
+           && wn_id_parse(wn_span_str(unique + 1), &id);
 }
 
 static bool
@@ -80,22 +92,25 @@ rename_durably(const char *from, const char *to, GError **error)
     return sync_parent(to, error);
 }
 
+/* Errors name the file that is meant: a fault that stays has one text, which is
+ * logged once. */
 static bool
-write_synced(const char *path, WnSpan bytes, mode_t mode, GError **error)
+write_synced(const char *path, const char *shown, WnSpan bytes, mode_t mode,
+    GError **error)
 {
     wn_autofd fd = open(path,
         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0) {
-        wn_fd_set_error(error, errno, "create", path);
+        wn_fd_set_error(error, errno, "create", shown);
         return false;
     }
     if (!wn_fd_write_all(fd, bytes) || fchmod(fd, mode) != 0
         || fsync(fd) != 0) {
-        wn_fd_set_error(error, errno, "write", path);
+        wn_fd_set_error(error, errno, "write", shown);
         return false;
     }
-    return close_checked(&fd, path, error);
+    return close_checked(&fd, shown, error);
 }
 
 bool
@@ -103,12 +118,75 @@ wn_file_publish(const char *path, WnSpan bytes, mode_t mode, GError **error)
 {
     g_autofree char *temporary = temporary_beside(path);
 
-    if (!write_synced(temporary, bytes, mode, error)
+    if (!write_synced(temporary, path, bytes, mode, error)
         || !rename_durably(temporary, path, error)) {
         unlink(temporary); /* it may be gone, or never have been */
         return false;
     }
     return true;
+}
+
+static bool
+give_to_owner(const char *path, const struct stat *like, GError **error)
+{
+    if (lchown(path, like->st_uid, like->st_gid) != 0) {
+        wn_fd_set_error(error, errno, "give it to the owner of the file", path);
+        return false;
+    }
+    /* A change of owner may take bits of the mode away. */
+    if (chmod(path, like->st_mode & 07777) != 0) {
+        wn_fd_set_error(error, errno, "set the mode of", path);
+        return false;
+    }
+    return true;
+}
+
+void
+wn_publish_sweep(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    if (dir == NULL)
+        return; /* nothing was ever published there */
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+
+        if (is_temporary(name) && unlink(path) != 0)
+            wn_remark(WN_LEVEL_WARNING, "%s cannot be removed: %s", path,
+                g_strerror(errno));
+    }
+}
+
+bool
+wn_file_replace(const char *path, WnSpan bytes, GError **error)
+{
+    g_autofree char *real = realpath(path, NULL);
+    g_autofree char *temporary = NULL;
+    struct stat like;
+
+    if (real == NULL || stat(real, &like) != 0) {
+        wn_fd_set_error(error, errno, "find", path);
+        return false;
+    }
+    temporary = temporary_beside(real);
+    if (!write_synced(temporary, real, bytes, 0600, error)
+        || !give_to_owner(temporary, &like, error)
+        || !rename_durably(temporary, real, error)) {
+        unlink(temporary);
+        return false;
+    }
+    return true;
+}
+
+bool
+wn_file_remove(const char *path, GError **error)
+{
+    if (unlink(path) != 0) {
+        wn_fd_set_error(error, errno, "remove", path);
+        return false;
+    }
+    return sync_parent(path, error);
 }
 
 /* What a walk over a folder does at each entry; the folder itself comes last.

@@ -16,6 +16,17 @@
 bool wn_file_publish(const char *path, WnSpan bytes, mode_t mode,
     GError **error);
 
+/* The same over a file that exists: its mode, owner and group stay.  A link is
+ * followed, so that the file it leads to is replaced, not the link. */
+bool wn_file_replace(const char *path, WnSpan bytes, GError **error);
+
+/* Removes what the functions above left unfinished in the folder because their
+ * process was killed.  For the one process that publishes there. */
+void wn_publish_sweep(const char *folder);
+
+/* Removes the file; durable as well. */
+bool wn_file_remove(const char *path, GError **error);
+
 /* Renames a prepared folder into place: fsyncs every file in it and the
  * folder, renames, fsyncs the parent. */
 bool wn_folder_publish(const char *from, const char *to, GError **error);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define CANNOT_EXECUTE 127
@@ -50,8 +51,48 @@ place_fds(const WnSpawn *spawn)
            || errno == ENOSYS;
 }
 
+/* From the first moment on: a program that is still being loaded holds what it
+ * has been given, too.  A parent that died before the call sends no signal any
+ * more. */
+static bool
+die_with(pid_t parent)
+{
+    return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0
+           && getppid() == parent;
+}
+
+/* What decides where libraries and modules are looked for is nothing that a
+ * program may take from whoever started the first of them.  LD_PRELOAD stays:
+ * it looks for nothing that is named elsewhere. */
+static bool
+leads_astray(const char *variable)
+{
+    static const char *const prefixes[] = { "LTDL_", "LD_LIBRARY_PATH=",
+        "LD_AUDIT=", "LD_CONFIG=", "LD_ORIGIN_PATH=", "LD_PROFILE",
+        "GCONV_PATH=", "GIO_", "OPENSSL_CONF=", "OPENSSL_MODULES=",
+        "OPENSSL_ENGINES=", "LOCPATH=", "NLSPATH=", "MARIADB_PLUGIN_DIR=" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
+        if (g_str_has_prefix(variable, prefixes[i]))
+            return true;
+    return false;
+}
+
+/* Made before the fork: nothing is allocated behind it. */
+static char **
+clean_environment(void)
+{
+    GPtrArray *kept = g_ptr_array_new();
+
+    for (char **at = environ; *at != NULL; at++)
+        if (!leads_astray(*at))
+            g_ptr_array_add(kept, *at);
+    g_ptr_array_add(kept, NULL);
+    return (char **)g_ptr_array_free(kept, FALSE);
+}
+
 G_NORETURN static void
-become(const WnSpawn *spawn)
+become(const WnSpawn *spawn, pid_t parent, char **environment)
 {
     union {
         const char *const *in;
@@ -59,14 +100,16 @@ become(const WnSpawn *spawn)
     } argv = { .in = spawn->argv };
 
     reset_signals();
-    if (place_fds(spawn))
-        execv(spawn->path, argv.out);
+    if (die_with(parent) && place_fds(spawn))
+        execve(spawn->path, argv.out, environment);
     _exit(CANNOT_EXECUTE);
 }
 
 pid_t
 wn_spawn(const WnSpawn *spawn, GError **error)
 {
+    pid_t parent = getpid();
+    g_autofree char **environment = clean_environment();
     sigset_t all, before;
     pid_t pid;
     int saved;
@@ -81,7 +124,7 @@ wn_spawn(const WnSpawn *spawn, GError **error)
     pid = fork();
     saved = errno;
     if (pid == 0)
-        become(spawn);
+        become(spawn, parent, environment);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0)
         wn_fd_set_error(error, saved, "execute", spawn->path);

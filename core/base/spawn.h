@@ -4,7 +4,7 @@
 /*
  * Starts winnow's other programs: fork, then exec with a fresh address space,
  * default signals, and exactly the descriptors that are named.  Standard input
- * is /dev/null.
+ * is /dev/null.  They are killed when the thread that started them ends.
  */
 
 #include <glib.h>

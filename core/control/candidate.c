@@ -39,17 +39,28 @@ on_tell(void *user)
     tell(user);
 }
 
+/* A plugin may end the process, and with success. */
+static bool
+is_ok(int status, const char *output)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0
+           && g_str_has_suffix(output, "ok\n");
+}
+
 static void
 on_checked(void *user, int status, const char *output)
 {
     WnCandidate *self = user;
     g_autofree char *why = wn_reaper_describe(status);
 
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    if (!is_ok(status, output)) {
         g_free(self->problems);
-        self->problems = output[0] != '\0'
-                             ? g_strdup(output)
-                             : g_strdup_printf("winnow-check %s\n", why);
+        self->problems =
+            output[0] != '\0'
+                ? g_strdup(output)
+                : g_strdup_printf("winnow-check %s while it loaded "
+                                  "the plugins\n",
+                    why);
     }
     tell(self);
 }

@@ -25,6 +25,8 @@ typedef struct Arguments {
     int metrics_fd;
     int scoreboard_fd;
     int counts_fd;
+    int limits_fd;
+    int shared_fd;
 } Arguments;
 
 G_NORETURN static void
@@ -56,11 +58,13 @@ parse_arguments(int argc, char **argv, Arguments *out)
         { "metrics", required_argument, NULL, 'm' },
         { "scoreboard", required_argument, NULL, 'b' },
         { "counts", required_argument, NULL, 'n' },
+        { "limits", required_argument, NULL, 'l' },
+        { "shared", required_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     int option;
 
-    *out = (Arguments){ 0, -1, -1, -1, -1, -1 };
+    *out = (Arguments){ 0, -1, -1, -1, -1, -1, -1, -1 };
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) >= 0) {
         if (option == 's')
             out->slot = parse_number(optarg);
@@ -74,6 +78,10 @@ parse_arguments(int argc, char **argv, Arguments *out)
             out->scoreboard_fd = parse_number(optarg);
         else if (option == 'n')
             out->counts_fd = parse_number(optarg);
+        else if (option == 'l')
+            out->limits_fd = parse_number(optarg);
+        else if (option == 'h')
+            out->shared_fd = parse_number(optarg);
         else if (option != 'c')
             return false;
     }
@@ -90,6 +98,10 @@ keep_to_ourselves(const Arguments *arguments)
     wn_fd_set_cloexec(arguments->metrics_fd, true);
     wn_fd_set_cloexec(arguments->scoreboard_fd, true);
     wn_fd_set_cloexec(arguments->counts_fd, true);
+    if (arguments->limits_fd >= 0)
+        wn_fd_set_cloexec(arguments->limits_fd, true);
+    if (arguments->shared_fd >= 0)
+        wn_fd_set_cloexec(arguments->shared_fd, true);
     umask(077);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
@@ -132,9 +144,22 @@ wn_child_init(WnChild *self, const char *program, int argc, char **argv)
     self->slot = (unsigned)arguments.slot;
     self->config_fd = arguments.config_fd;
     self->counts_fd = arguments.counts_fd;
+    self->limits_fd = arguments.limits_fd;
+    self->shared_fd = arguments.shared_fd;
     self->supervisor_fd = arguments.supervisor_fd;
     self->loop = wn_loop_new();
     wn_timer_init(&self->orphan, self->loop, on_orphan, self);
+}
+
+void
+wn_child_confine(WnChild *self, WnRightsOf who)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (who == WN_RIGHTS_FILTER)
+        wn_rights_limit_memory(self->config);
+    if (!wn_rights_limit(who, self->config, NULL, &self->rights, &error))
+        give_up(self->program, error->message);
 }
 
 static void
@@ -184,7 +209,13 @@ wn_child_connect(WnChild *self, WnChildFn on_message, WnLoopFn on_drain,
 void
 wn_child_ready(WnChild *self)
 {
-    wn_channel_send(self->supervisor, WN_CHILD_READY, WN_SPAN_EMPTY, -1);
+    g_auto(WnWriter) writer;
+
+    wn_writer_init(&writer);
+    wn_write_u32(&writer, self->rights.landlock);
+    wn_write_u8(&writer, self->rights.calls);
+    wn_channel_send(self->supervisor, WN_CHILD_READY, wn_writer_span(&writer),
+        -1);
 }
 
 WnSnapshot *
@@ -227,4 +258,6 @@ wn_child_clear(WnChild *self)
     g_clear_pointer(&self->scoreboard, wn_scoreboard_free);
     wn_fd_close(self->config_fd);
     wn_fd_close(self->counts_fd);
+    wn_fd_close(self->limits_fd);
+    wn_fd_close(self->shared_fd);
 }

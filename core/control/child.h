@@ -20,6 +20,7 @@
 
 #include "core/conf/config.h"
 #include "core/conf/snapshot.h"
+#include "core/control/rights.h"
 #include "core/control/scoreboard.h"
 #include "core/event/channel.h"
 
@@ -36,8 +37,10 @@ enum {                   /* winnowd to program */
     WN_CHILD_DRAIN,  /* finish what is under way, then exit */
     WN_CHILD_SYNC,   /* winnow-sync: look at the source now; serial (u32,
                       * not 0), force (u8) */
+    WN_CHILD_SKIP,   /* to programs that run plugins: filter (bytes),
+                      * id (bytes, or none), content (u64): skips.h */
     /* program to winnowd */
-    WN_CHILD_READY = 32,
+    WN_CHILD_READY = 32,  /* what is in force: landlock (u32), calls (u8) */
     WN_CHILD_PUBLISHED,   /* winnow-sync: serial (u32) of the SYNC that this
                            * answers or 0, generation (u64), domains (u32);
                            * at the start also when the build failed but there
@@ -45,7 +48,10 @@ enum {                   /* winnowd to program */
     WN_CHILD_SYNC_FAILED, /* winnow-sync: serial (u32) or 0, why (bytes) */
     WN_CHILD_USING,       /* winnow-smtp, winnow-queue: generation (u64) of
                            * the snapshot it works with from now on */
-    WN_CHILD_SESSIONS     /* winnow-smtp: how many there are (u32) */
+    WN_CHILD_SESSIONS,    /* winnow-smtp: how many there are (u32) */
+    WN_CHILD_SOURCE       /* winnow-sync: how the source of the settings
+                           * is (settings_report.h); before the PUBLISHED of
+                           * the same build */
 };
 
 /* Called for each message from winnowd but none of the common ones. */
@@ -58,11 +64,15 @@ typedef struct WnChild {
     WnChannel *supervisor;
     unsigned slot;
     const char *program;
+    WnRights rights;
 
     WnScoreboard *scoreboard; /* for programs that run plugins */
     int config_fd;     /* the configuration as bytes, for programs of its own */
     int counts_fd;     /* connections of each client at all winnow-smtp of this
                         * generation: shared_counts.h, column by slot */
+    int limits_fd;     /* smtp/known_limits.h; -1: none */
+    int shared_fd;     /* base/shared_table.h, for programs that run plugins;
+                        * -1: none */
     int supervisor_fd; /* until wn_child_connect() */
     bool draining;
     WnTimer orphan; /* the end, when winnowd is gone and draining takes long */
@@ -74,6 +84,10 @@ typedef struct WnChild {
 /* Reads arguments and configuration, opens log and metrics, gives up rights.
  * Exits with a message if anything is missing.  self stays where it is. */
 void wn_child_init(WnChild *self, const char *program, int argc, char **argv);
+
+/* Gives up what the program does not need; exits with a message if that cannot
+ * be and must.  Before it loads or parses anything of others. */
+void wn_child_confine(WnChild *self, WnRightsOf who);
 
 /* DRAIN, and the loss of winnowd, call on_drain, once; it leads to
  * wn_loop_stop(). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* winnowctl's words to winnowd: status [--json], reload, stop, sync [--force].
- */
+/* winnowctl's words to winnowd: status [--json], reload, stop, sync [--force]
+ * [--status] [--json]. */
 
 #include "core/control/control.h"
 #include "core/control/supervisor.h"

@@ -65,8 +65,13 @@ make_folder(const char *path, const char *user, GError **error)
 bool
 wn_folders_make(const WnConfig *config, GError **error)
 {
+    g_autofree char *snapshots = g_build_filename(config->state, "snapshots",
+        NULL);
+
+    /* The programs are allowed what is there when they start. */
     return make_folder(config->run, config->user, error)
            && make_folder(config->state, config->user, error)
+           && make_folder(snapshots, config->user, error)
            && make_folder(config->spool, config->user, error);
 }
 

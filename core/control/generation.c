@@ -7,7 +7,7 @@
 #include "core/base/shared_counts.h"
 #include "core/base/wire.h"
 #include "core/conf/config_wire.h"
-#include "core/control/quarantine.h"
+#include "core/control/faults.h"
 
 #include <errno.h>
 
@@ -23,7 +23,8 @@ struct WnGeneration {
     int counts_fd;        /* of winnow-smtp's connections: a column for each */
     bool has_pairs;       /* false: they wait for the snapshot */
     WnPublished published;
-    WnQuarantine *quarantine;
+    WnSettingsReport settings;
+    WnFaults *faults;
     GPtrArray *members;
 };
 
@@ -42,6 +43,14 @@ static bool
 reads_snapshot(const WnMember *member)
 {
     return member->kind == WN_KIND_SMTP || member->kind == WN_KIND_QUEUE;
+}
+
+static bool
+runs_plugins(const WnMember *member)
+{
+    if (member->generation->config->isolation == WN_ISOLATION_NONE)
+        return member->kind == WN_KIND_SMTP;
+    return member->kind == WN_KIND_FILTER;
 }
 
 static bool
@@ -158,8 +167,9 @@ on_started(void *user, WnProcess *process)
 {
     WnMember *member = user;
 
-    (void)process;
     send_ports(member);
+    if (runs_plugins(member))
+        wn_faults_tell(member->generation->faults, process);
     join_pair(member);
     wn_process_send(member->process, WN_CHILD_START, WN_SPAN_EMPTY, -1);
 }
@@ -230,14 +240,6 @@ make_counts(const WnConfig *config, GError **error)
     return fd;
 }
 
-static bool
-runs_plugins(const WnMember *member)
-{
-    if (member->generation->config->isolation == WN_ISOLATION_NONE)
-        return member->kind == WN_KIND_SMTP;
-    return member->kind == WN_KIND_FILTER;
-}
-
 /* From their next start on, programs know no such filter: it counts as skipped,
  * and its on_error applies.  A reload brings it back. */
 static void
@@ -272,24 +274,22 @@ static void
 note_fault(WnMember *member, const char *why)
 {
     WnGeneration *self = member->generation;
-    WnEvent event;
     WnScore score;
-    bool off;
 
-    if (!runs_plugins(member) || !wn_process_blame(member->process, &score))
+    if (!runs_plugins(member))
         return;
-    off = wn_quarantine_note(self->quarantine, score.filter,
-        wn_clock_mono_ms());
-    wn_event_begin(&event, WN_LEVEL_ERROR, "plugin_fault");
-    wn_event_str(&event, "filter", score.filter);
-    wn_event_str(&event, "hook", score.hook);
-    if (score.has_id)
-        wn_event_id(&event, &score.id);
-    wn_event_str(&event, "reason", why);
-    wn_event_bool(&event, "switched_off", off);
-    wn_event_end(&event);
-    if (off)
+    if (wn_process_disturbed(member->process, &score))
+        wn_faults_note_disturbed(&score, why);
+    if (!wn_process_blame(member->process, &score))
+        return;
+    if (wn_faults_note(self->faults, &score, why))
         switch_off(self, score.filter);
+    for (guint i = 0; i < self->members->len; i++) {
+        WnMember *other = self->members->pdata[i];
+
+        if (runs_plugins(other))
+            wn_faults_tell_last(self->faults, other->process);
+    }
 }
 
 static void
@@ -310,6 +310,14 @@ on_ended(void *user, WnProcess *process, const char *why)
     update(self);
 }
 
+/* After a rollback, a newer snapshot is not the one that is asked for. */
+static void
+forget_newer(WnGeneration *self)
+{
+    for (guint i = 0; i < self->members->len; i++)
+        ((WnMember *)self->members->pdata[i])->using = 0;
+}
+
 static void
 note_published(WnGeneration *self, WnReader *reader)
 {
@@ -319,6 +327,8 @@ note_published(WnGeneration *self, WnReader *reader)
 
     if (!wn_reader_done(reader))
         return;
+    if (generation < self->published.generation)
+        forget_newer(self);
     self->published = (WnPublished){ generation, n_domains };
     broadcast_snapshot(self);
     update(self);
@@ -346,6 +356,8 @@ on_message(void *user, WnProcess *process, uint16_t type, WnSpan payload)
         note_published(member->generation, &reader);
     else if (type == WN_CHILD_SYNC_FAILED && member->kind == WN_KIND_SYNC)
         note_sync_failed(member->generation, &reader);
+    else if (type == WN_CHILD_SOURCE && member->kind == WN_KIND_SYNC)
+        wn_settings_report_read(&member->generation->settings, &reader);
     else if (type == WN_CHILD_USING && reads_snapshot(member))
         member->using = wn_read_u64(&reader);
     else if (type == WN_CHILD_SESSIONS && member->kind == WN_KIND_SMTP)
@@ -388,6 +400,10 @@ add_member(WnGeneration *self, WnKind kind, unsigned slot)
     member->generation = self;
     member->kind = kind;
     spec.runs_plugins = runs_plugins(member);
+    spec.limits_fd = kind == WN_KIND_SMTP || kind == WN_KIND_QUEUE
+                         ? self->spec.limits_fd
+                         : -1;
+    spec.shared_fd = spec.runs_plugins ? self->spec.shared_fd : -1;
     member->process = wn_process_new(&spec);
     g_ptr_array_add(self->members, member);
     return member;
@@ -419,7 +435,7 @@ wn_generation_new(const WnGenerationSpec *spec, WnConfig *take_config,
     self->config_fd = wn_fd_steal(&config_fd);
     self->counts_fd = wn_fd_steal(&counts_fd);
     self->plugin_config_fd = -1;
-    self->quarantine = wn_quarantine_new();
+    self->faults = wn_faults_new();
     self->members = g_ptr_array_new_with_free_func(member_free);
     add_member(self, WN_KIND_SYNC, 0);
     if (how == WN_START_ALL)
@@ -437,7 +453,8 @@ wn_generation_free(WnGeneration *self)
     wn_fd_close(self->config_fd);
     wn_fd_close(self->plugin_config_fd);
     wn_fd_close(self->counts_fd);
-    wn_quarantine_free(self->quarantine);
+    wn_faults_free(self->faults);
+    wn_settings_report_clear(&self->settings);
     g_free(self);
 }
 
@@ -556,10 +573,22 @@ wn_generation_config(const WnGeneration *self)
     return self->config;
 }
 
+const WnSettingsReport *
+wn_generation_settings(const WnGeneration *self)
+{
+    return &self->settings;
+}
+
 WnPublished
 wn_generation_published(const WnGeneration *self)
 {
     return self->published;
+}
+
+const WnFaults *
+wn_generation_faults(const WnGeneration *self)
+{
+    return self->faults;
 }
 
 const GPtrArray *

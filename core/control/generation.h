@@ -24,6 +24,7 @@
 
 #include "core/control/ports.h"
 #include "core/control/process.h"
+#include "core/control/settings_report.h"
 
 /* Sessions of a generation that was replaced go on as they are for a while;
  * then each may finish its transaction. */
@@ -79,6 +80,8 @@ typedef struct WnGenerationSpec {
     uint64_t number;
     const WnPorts *ports;
     int metrics_fd;
+    int limits_fd; /* smtp/known_limits.h, for winnow-queue and winnow-smtp */
+    int shared_fd; /* base/shared_table.h, for programs that run plugins */
     const WnGenerationHandler *handler;
     void *user;
 } WnGenerationSpec;
@@ -114,4 +117,6 @@ WnGenerationState wn_generation_state(const WnGeneration *self);
 const char *wn_generation_state_name(WnGenerationState state);
 const WnConfig *wn_generation_config(const WnGeneration *self);
 WnPublished wn_generation_published(const WnGeneration *self);
+const WnSettingsReport *wn_generation_settings(const WnGeneration *self);
+const struct WnFaults *wn_generation_faults(const WnGeneration *self);
 const GPtrArray *wn_generation_members(const WnGeneration *self); /* WnMember */

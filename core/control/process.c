@@ -6,10 +6,12 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/base/spawn.h"
+#include "core/base/wire.h"
 #include "core/event/reaper.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 /* After its channel has closed a program has nothing left to do. */
 #define SILENT_MAX_MS (5 * 1000)
@@ -30,6 +32,9 @@ struct WnProcess {
     WnDeferred tell_gone;
     int64_t backoff_ms;
     int64_t ready_ms; /* when it became ready; 0: it did not */
+    bool killed;      /* by us */
+    bool disturbed;   /* ended by somebody else's SIGKILL */
+    WnRights rights;  /* as it has told */
     int64_t drain_until_ms;
     int64_t drain_ms; /* RETIRING: for draining, when that comes */
     unsigned restarts;
@@ -53,6 +58,17 @@ is_leaving(const WnProcess *self)
            || self->state == WN_PROCESS_DRAINING;
 }
 
+/* Something that a plugin has broken may show later. */
+static void
+log_last(const WnProcess *self, WnEvent *event)
+{
+    WnScore score;
+
+    if (self->spec.runs_plugins && self->board != NULL && !is_leaving(self)
+        && wn_scoreboard_last(self->board, &score))
+        wn_event_str(event, "last_filter", score.filter);
+}
+
 static void
 log_end(const WnProcess *self, const char *why)
 {
@@ -64,6 +80,7 @@ log_end(const WnProcess *self, const char *why)
     wn_event_int(&event, "slot", self->spec.slot);
     wn_event_int(&event, "child", self->pid);
     wn_event_str(&event, "why", why);
+    log_last(self, &event);
     if (!is_leaving(self))
         wn_event_int(&event, "again_in_ms", self->backoff_ms);
     wn_event_end(&event);
@@ -107,12 +124,35 @@ after_end(WnProcess *self, const char *why)
     self->spec.handler->ended(self->spec.user, self, why);
 }
 
+/* The kernel that lacks memory, or an operator: no plugin sends that signal to
+ * its own program, and what we send we know of. */
 static void
 on_reaped(void *user, int status)
 {
+    WnProcess *self = user;
     g_autofree char *why = wn_reaper_describe(status);
 
-    after_end(user, why);
+    self->disturbed = !self->killed && WIFSIGNALED(status)
+                      && WTERMSIG(status) == SIGKILL;
+    after_end(self, why);
+}
+
+static void
+kill_it(WnProcess *self)
+{
+    self->killed = true;
+    wn_reaper_kill(&self->reaper, SIGKILL);
+}
+
+static void
+note_rights(WnProcess *self, WnSpan payload)
+{
+    WnReader reader = wn_reader(payload);
+    WnRights rights = { .landlock = wn_read_u32(&reader),
+        .calls = wn_read_u8(&reader) };
+
+    if (wn_reader_done(&reader))
+        self->rights = rights;
 }
 
 static void
@@ -127,6 +167,7 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     }
     if (self->state != WN_PROCESS_STARTING)
         return;
+    note_rights(self, payload);
     self->ready_ms = wn_clock_mono_ms();
     enter(self, WN_PROCESS_READY, -1);
     self->spec.handler->ready(self->spec.user, self);
@@ -147,7 +188,7 @@ on_look(void *user)
     wn_remark(WN_LEVEL_ERROR, "%s (%d): filter %s hangs, killed",
         self->spec.program, (int)self->pid, score.filter);
     wn_timer_unset(&self->look);
-    wn_reaper_kill(&self->reaper, SIGKILL);
+    kill_it(self);
 }
 
 static void
@@ -160,27 +201,53 @@ on_closed(void *user)
     /* The reaper tells of the end; the channel goes with it. */
 }
 
+typedef struct Handing {
+    const char *option;
+    int fd; /* -1: none, and no option */
+} Handing;
+
+/* Each of them under the number that follows its option; the end of argv. */
+static const char **
+hand_over(WnSpawn *spawn, const Handing *handings, size_t n, const char **argv)
+{
+    static const char *const numbers[] = { "3", "4", "5", "6", "7", "8", "9",
+        "10" };
+
+    G_STATIC_ASSERT(WN_SPAWN_FIRST_FD == 3); /* the first number */
+    G_STATIC_ASSERT(G_N_ELEMENTS(numbers) == WN_SPAWN_FDS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (handings[i].fd < 0)
+            continue;
+        *argv++ = handings[i].option;
+        *argv++ = numbers[spawn->n_fds];
+        spawn->fds[spawn->n_fds++] = handings[i].fd;
+    }
+    return argv;
+}
+
 static bool
 run(WnProcess *self, int supervisor_fd, int board_fd, GError **error)
 {
+    const Handing handings[] = { { "--supervisor", supervisor_fd },
+        { "--config", self->spec.config_fd },
+        { "--metrics", self->spec.metrics_fd }, { "--scoreboard", board_fd },
+        { "--counts", self->spec.counts_fd },
+        { "--limits", self->spec.limits_fd },
+        { "--shared", self->spec.shared_fd } };
     char slot[16];
-    const char *argv[] = { self->spec.program, "-c", self->spec.config_path,
-        "--slot", slot, "--supervisor", "3", "--config", "4", "--metrics", "5",
-        "--scoreboard", "6", "--counts", "7", NULL };
-    WnSpawn spawn = { .path = self->path,
-        .argv = argv,
-        .fds = { supervisor_fd, self->spec.config_fd, self->spec.metrics_fd,
-            board_fd, self->spec.counts_fd },
-        .n_fds = 5,
-        .output_fd = -1 };
+    const char *argv[6 + 2 * G_N_ELEMENTS(handings)] = { self->spec.program,
+        "-c", self->spec.config_path, "--slot", slot };
+    WnSpawn spawn = { .path = self->path, .argv = argv, .output_fd = -1 };
     pid_t pid;
 
-    G_STATIC_ASSERT(WN_SPAWN_FIRST_FD == 3); /* as in argv */
+    *hand_over(&spawn, handings, G_N_ELEMENTS(handings), argv + 5) = NULL;
     g_snprintf(slot, sizeof(slot), "%u", self->spec.slot);
     pid = wn_spawn(&spawn, error);
     if (pid < 0)
         return false;
     self->pid = pid;
+    self->killed = self->disturbed = false;
+    self->rights = (WnRights){ 0 };
     wn_reaper_init(&self->reaper, self->spec.loop, pid, on_reaped, self);
     return true;
 }
@@ -254,7 +321,7 @@ on_due(void *user)
     case WN_PROCESS_DRAINING:
         wn_remark(WN_LEVEL_WARNING, "%s (%d) takes too long, killed",
             self->spec.program, (int)self->pid);
-        wn_reaper_kill(&self->reaper, SIGKILL);
+        kill_it(self);
         break;
     case WN_PROCESS_GONE:
         break;
@@ -350,7 +417,21 @@ wn_process_use_config(WnProcess *self, int config_fd)
 bool
 wn_process_blame(const WnProcess *self, WnScore *out)
 {
-    return self->board != NULL && wn_scoreboard_get(self->board, out);
+    return !self->disturbed && self->board != NULL
+           && wn_scoreboard_get(self->board, out);
+}
+
+bool
+wn_process_disturbed(const WnProcess *self, WnScore *out)
+{
+    return self->disturbed && self->board != NULL
+           && wn_scoreboard_get(self->board, out);
+}
+
+WnRights
+wn_process_rights(const WnProcess *self)
+{
+    return self->rights;
 }
 
 void

@@ -66,6 +66,8 @@ typedef struct WnProcessSpec {
     int config_fd;           /* borrowed, as metrics_fd */
     int metrics_fd;
     int counts_fd;     /* base/shared_counts.h */
+    int limits_fd;     /* smtp/known_limits.h; -1: none */
+    int shared_fd;     /* base/shared_table.h; -1: none */
     bool runs_plugins; /* killed when a call of one takes too long */
     const WnProcessHandler *handler;
     void *user;
@@ -90,6 +92,13 @@ void wn_process_use_config(WnProcess *self, int config_fd);
 /* What plugin was running when it ended, in the callback that tells of it;
  * false: none. */
 bool wn_process_blame(const WnProcess *self, WnScore *out);
+
+/* What plugin was running when somebody from outside killed it; false: that was
+ * not its end, or none ran.  The plugin is not to blame. */
+bool wn_process_disturbed(const WnProcess *self, WnScore *out);
+
+/* What it is kept from, as it has told when it became ready. */
+WnRights wn_process_rights(const WnProcess *self);
 
 /* Nothing if it does not run. */
 void wn_process_send(WnProcess *self, uint16_t type, WnSpan payload,

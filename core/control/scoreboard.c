@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -59,7 +60,7 @@ wn_scoreboard_free(WnScoreboard *self)
 
 void
 wn_scoreboard_set(WnScoreboard *self, const char *filter, const char *hook,
-    const WnId *id)
+    const WnId *id, uint64_t content)
 {
     Board *board = self->board;
 
@@ -72,8 +73,30 @@ wn_scoreboard_set(WnScoreboard *self, const char *filter, const char *hook,
         board->score.has_id = id != NULL;
         if (id != NULL)
             board->score.id = *id;
+        board->score.content = content;
         board->score.began_ms = wn_clock_mono_ms();
     }
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
+}
+
+void
+wn_scoreboard_accuse(WnScoreboard *self, const char *filter, const char *reason)
+{
+    Board *board = self->board;
+    bool same = strncmp(board->score.filter, filter,
+                    sizeof(board->score.filter))
+                == 0;
+
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_acq_rel);
+    board->running = 1;
+    if (!same) {
+        board->score.hook[0] = '\0';
+        board->score.has_id = false;
+        board->score.content = 0;
+        board->score.began_ms = wn_clock_mono_ms();
+        g_strlcpy(board->score.filter, filter, sizeof(board->score.filter));
+    }
+    g_strlcpy(board->score.reason, reason, sizeof(board->score.reason));
     atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
 }
 
@@ -83,6 +106,14 @@ clean(WnScore *score)
 {
     score->filter[sizeof(score->filter) - 1] = '\0';
     score->hook[sizeof(score->hook) - 1] = '\0';
+    score->reason[sizeof(score->reason) - 1] = '\0';
+}
+
+bool
+wn_scoreboard_last(const WnScoreboard *self, WnScore *out)
+{
+    wn_scoreboard_get(self, out);
+    return out->filter[0] != '\0';
 }
 
 bool

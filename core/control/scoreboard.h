@@ -18,7 +18,9 @@ typedef struct WnScore {
     char hook[32];
     WnId id;
     bool has_id;
+    uint64_t content; /* of the message, plugin/skips.h; 0: none */
     int64_t began_ms; /* monotonic */
+    char reason[48];  /* the program's own word for its end; empty: none */
 } WnScore;
 
 /* An empty board's descriptor, or -1 with errno. */
@@ -31,7 +33,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnScoreboard, wn_scoreboard_free)
 
 /* filter NULL: nothing runs.  id may be NULL. */
 void wn_scoreboard_set(WnScoreboard *self, const char *filter, const char *hook,
-    const WnId *id);
+    const WnId *id, uint64_t content);
+
+/* The program is about to end because of that filter. */
+void wn_scoreboard_accuse(WnScoreboard *self, const char *filter,
+    const char *reason);
+
+/* Which filter ran last, also when nothing runs; false: none did. */
+bool wn_scoreboard_last(const WnScoreboard *self, WnScore *out);
 
 /* False: nothing runs, or it is being written just now. */
 bool wn_scoreboard_get(const WnScoreboard *self, WnScore *out);

@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/metrics.h"
 #include "core/conf/snapshot.h"
+#include "core/control/faults.h"
 
 #include <string.h>
 
@@ -49,6 +50,16 @@ snapshot_age(const WnGeneration *generation)
     if (snapshot == NULL)
         return 0;
     return MAX(0, wn_clock_unix() - wn_snapshot_built(snapshot));
+}
+
+static bool
+is_pinned(const WnGeneration *generation)
+{
+    uint64_t pinned = wn_snapshot_pinned_generation(
+        wn_generation_config(generation)->state);
+
+    return pinned > 0
+           && pinned == wn_generation_published(generation).generation;
 }
 
 static const char *
@@ -134,6 +145,56 @@ shown_members(const WnSupervisorView *view)
     return members;
 }
 
+/* The least that is in force in any program that runs. */
+static WnRights
+rights_in_force(const WnGeneration *generation)
+{
+    const GPtrArray *members = wn_generation_members(generation);
+    WnRights least = { .landlock = G_MAXUINT32, .calls = 1 };
+    bool any = false;
+
+    for (guint i = 0; i < members->len; i++) {
+        const WnMember *member = members->pdata[i];
+        WnRights rights = wn_process_rights(member->process);
+
+        if (wn_process_state(member->process) != WN_PROCESS_READY)
+            continue;
+        any = true;
+        least.landlock = MIN(least.landlock, rights.landlock);
+        if (member->kind == WN_KIND_FILTER)
+            least.calls = MIN(least.calls, rights.calls);
+    }
+    return any ? least : (WnRights){ 0 };
+}
+
+static void
+print_sandbox(GString *out, const WnGeneration *generation)
+{
+    const WnConfig *config = wn_generation_config(generation);
+    WnRights rights = rights_in_force(generation);
+
+    g_string_append_printf(out, "sandbox     %s: no new privileges, no dumps",
+        sandbox_mode(config));
+    if (rights.landlock > 0)
+        g_string_append_printf(out, ", Landlock %u", rights.landlock);
+    else
+        g_string_append(out, ", no Landlock");
+    if (config->isolation == WN_ISOLATION_PROCESS)
+        g_string_append(out, rights.calls != 0
+                                 ? ", system calls of plugins filtered"
+                                 : ", system calls of plugins not filtered");
+    if (config->user != NULL)
+        g_string_append_printf(out, ", user %s", config->user);
+    g_string_append_c(out, '\n');
+}
+
+static const char *
+pin_remark(const WnGeneration *generation)
+{
+    return is_pinned(generation) ? ", pinned by rollback until winnowctl sync"
+                                 : "";
+}
+
 static void
 print_generation(GString *out, const WnGeneration *generation)
 {
@@ -148,14 +209,15 @@ print_generation(GString *out, const WnGeneration *generation)
         published.generation, published.n_domains,
         published.n_domains == 1 ? "" : "s");
     print_duration(out, snapshot_age(generation));
-    g_string_append_printf(out, "\nsettings    %s, %s\n", source_name(config),
+    g_string_append_printf(out, "%s\nsettings    %s, %s\n",
+        pin_remark(generation), source_name(config),
         wn_metrics_lookup("winnow_settings_source_up", NULL) != 0
             ? "in order"
             : "in trouble");
-    g_string_append_printf(out,
-        "sandbox     %s: no new privileges, no dumps%s%s\n",
-        sandbox_mode(config), config->user != NULL ? ", user " : "",
-        config->user != NULL ? config->user : "");
+    wn_settings_report_print(wn_generation_settings(generation), out);
+    wn_settings_report_print_hint(wn_generation_settings(generation), out);
+    print_sandbox(out, generation);
+    wn_faults_print(wn_generation_faults(generation), out);
 }
 
 void
@@ -222,18 +284,25 @@ json_generation(WnJson *json, const WnGeneration *generation)
     wn_json_int(json, "generation", (int64_t)published.generation);
     wn_json_int(json, "domains", published.n_domains);
     wn_json_int(json, "age_seconds", snapshot_age(generation));
+    wn_json_bool(json, "pinned", is_pinned(generation));
     wn_json_close_object(json);
     wn_json_open_object(json, "settings");
     wn_json_str(json, "source", source_name(config));
     wn_json_bool(json, "up",
         wn_metrics_lookup("winnow_settings_source_up", NULL) != 0);
+    wn_settings_report_json(wn_generation_settings(generation), json);
     wn_json_close_object(json);
     wn_json_open_object(json, "sandbox");
     wn_json_str(json, "mode", sandbox_mode(config));
+    wn_json_int(json, "landlock", rights_in_force(generation).landlock);
+    wn_json_bool(json, "plugin_calls", rights_in_force(generation).calls != 0);
     wn_json_bool(json, "no_new_privileges", true);
     wn_json_bool(json, "no_dumps", true);
     wn_json_str(json, "user", config->user);
     wn_json_close_object(json);
+    wn_json_open_list(json, "filter_faults");
+    wn_faults_json(wn_generation_faults(generation), json);
+    wn_json_close_list(json);
 }
 
 void
@@ -258,6 +327,47 @@ wn_status_print_json(const WnSupervisorView *view, GString *out)
     for (guint i = 0; i < members->len; i++)
         json_member(&json, members->pdata[i]);
     wn_json_close_list(&json);
+    wn_json_close_object(&json);
+    g_string_append_c(out, '\n');
+}
+
+void
+wn_status_print_sync(const WnSupervisorView *view, GString *out)
+{
+    const WnSettingsReport *report;
+    WnPublished published;
+
+    if (view->current == NULL) {
+        g_string_append(out, "nothing serves yet\n");
+        return;
+    }
+    report = wn_generation_settings(view->current);
+    published = wn_generation_published(view->current);
+    g_string_append_printf(out, "settings    %s, %s\n",
+        source_name(wn_generation_config(view->current)),
+        wn_metrics_lookup("winnow_settings_source_up", NULL) != 0
+            ? "in order"
+            : "in trouble");
+    wn_settings_report_print(report, out);
+    g_string_append_printf(out,
+        "snapshot    %" G_GUINT64_FORMAT ", %u domain%s%s\n",
+        published.generation, published.n_domains,
+        published.n_domains == 1 ? "" : "s", pin_remark(view->current));
+    wn_settings_report_print_problems(report, out);
+}
+
+void
+wn_status_print_sync_json(const WnSupervisorView *view, GString *out)
+{
+    WnJson json;
+
+    wn_json_init(&json, out);
+    wn_json_open_object(&json, NULL);
+    if (view->current != NULL) {
+        json_generation(&json, view->current);
+        wn_settings_report_json_problems(wn_generation_settings(view->current),
+            &json);
+    }
     wn_json_close_object(&json);
     g_string_append_c(out, '\n');
 }

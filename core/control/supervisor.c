@@ -9,7 +9,11 @@
 #include "core/control/commands.h"
 #include "core/control/folders.h"
 #include "core/control/notify.h"
+#include "core/control/port_wait.h"
+#include "core/control/shared_file.h"
+#include "core/control/supervisor_log.h"
 #include "core/control/sync_request.h"
+#include "core/smtp/known_limits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,6 +39,8 @@ struct WnSupervisor {
     WnTimer deadline;
     int64_t began_ms;
     int metrics_fd;
+    int limits_fd;
+    WnSharedFile shared;
     WnMetric *ready_metric;
     WnMetric *connections_metric;
     WnPorts *ports;
@@ -42,6 +48,7 @@ struct WnSupervisor {
     WnSyncRequest *sync;
 
     WnCandidate *candidate; /* while CHECKING */
+    WnPortWait port_wait;   /* with the first configuration */
     uint64_t n_generations;
     WnGeneration *current;
     WnGeneration *next;
@@ -121,13 +128,9 @@ some_smtp(const WnSupervisor *self)
 static void
 on_stopping(WnSupervisor *self)
 {
-    if (self->old->len == 0) {
+    if (self->old->len == 0)
         end(self, EXIT_SUCCESS);
-        return;
-    }
-    if (some_smtp(self))
-        return;
-    for (guint i = 0; i < self->old->len; i++)
+    for (guint i = 0; i < self->old->len && !some_smtp(self); i++)
         wn_generation_drain_queue(self->old->pdata[i], QUEUE_DRAIN_MS);
 }
 
@@ -152,6 +155,7 @@ wn_supervisor_stop(WnSupervisor *self, WnControlCall *call)
     wn_metric_set(self->ready_metric, 0);
     wn_ports_close(self->ports); /* clients go to another relay at once */
     g_clear_pointer(&self->candidate, wn_candidate_free);
+    wn_port_wait_stop(&self->port_wait);
     wn_control_answer_all(self->reload_calls, WN_EXIT_NO, "winnowd stops\n");
     wn_control_answer_all(self->reload_waiting, WN_EXIT_NO, "winnowd stops\n");
     wn_sync_request_fail(self->sync, "winnowd stops\n");
@@ -162,20 +166,6 @@ wn_supervisor_stop(WnSupervisor *self, WnControlCall *call)
     for (guint i = 0; i < self->old->len; i++)
         wn_generation_drain(self->old->pdata[i], STOP_SMTP_MS);
     on_stopping(self);
-}
-
-static void
-log_reload(const char *result, uint64_t generation, const char *problem)
-{
-    WnEvent event;
-
-    wn_event_begin(&event, problem != NULL ? WN_LEVEL_ERROR : WN_LEVEL_INFO,
-        "reload");
-    wn_event_str(&event, "result", result);
-    wn_event_int(&event, "generation", (int64_t)generation);
-    if (problem != NULL)
-        wn_event_span(&event, "error", wn_span_trim(wn_span_str(problem)));
-    wn_event_end(&event);
 }
 
 /* To RUNNING, and on with what has waited for it. */
@@ -198,7 +188,8 @@ refuse(WnSupervisor *self, const char *problem)
         end(self, EXIT_FAILURE);
         return;
     }
-    log_reload("refused", wn_generation_number(self->current), problem);
+    wn_supervisor_log_reload("refused", wn_generation_number(self->current),
+        problem);
     wn_notify("READY=1");
     wn_ports_keep_only(self->ports, wn_generation_config(self->current));
     wn_control_answer_all(self->reload_calls, WN_EXIT_NO, problem);
@@ -258,7 +249,7 @@ open_control(WnSupervisor *self, const WnConfig *config, GError **error)
 static bool
 prepare(WnSupervisor *self, const WnConfig *config, GError **error)
 {
-    if (is_first(self)
+    if (self->control == NULL
         && (!wn_folders_make(config, error)
             || !open_control(self, config, error)))
         return false;
@@ -266,19 +257,26 @@ prepare(WnSupervisor *self, const WnConfig *config, GError **error)
 }
 
 static void
-open_config(WnSupervisor *self, WnConfig *take_config)
+open_config(void *user, WnConfig *take_config)
 {
+    WnSupervisor *self = user;
     g_autoptr(WnConfig) config = take_config;
     g_autoptr(GError) error = NULL;
     WnGenerationSpec spec = { .loop = self->loop,
         .number = self->n_generations + 1,
         .ports = self->ports,
         .metrics_fd = self->metrics_fd,
+        .limits_fd = self->limits_fd,
+        .shared_fd = wn_shared_file_open(&self->shared, config),
         .handler = &generation_handler,
         .user = self };
 
     if (!prepare(self, config, &error)) {
-        refuse_error(self, error);
+        if (is_first(self)
+            && wn_port_wait_begin(&self->port_wait, error, config))
+            config = NULL;
+        else
+            refuse_error(self, error);
         return;
     }
     self->n_generations++;
@@ -396,7 +394,8 @@ finish_reload(WnSupervisor *self, WnExit exit, const char *note)
                                             " serves%s\n",
         number, note);
 
-    log_reload("applied", number, exit == WN_EXIT_OK ? NULL : text);
+    wn_supervisor_log_reload("applied", number,
+        exit == WN_EXIT_OK ? NULL : text);
     wn_notify("READY=1");
     wn_control_answer_all(self->reload_calls, exit, text);
     settle(self);
@@ -406,14 +405,10 @@ static void
 announce(WnSupervisor *self)
 {
     WnPublished published = wn_generation_published(self->current);
-    WnEvent event;
 
     self->announced = true;
     wn_metric_set(self->ready_metric, 1);
-    wn_event_begin(&event, WN_LEVEL_INFO, "ready");
-    wn_event_int(&event, "generation", (int64_t)published.generation);
-    wn_event_int(&event, "domains", published.n_domains);
-    wn_event_end(&event);
+    wn_supervisor_log_ready(&published);
     wn_notify("READY=1");
 }
 
@@ -526,11 +521,12 @@ on_deadline(void *user)
 }
 
 static void
-open_metrics(WnSupervisor *self)
+open_shared_memory(WnSupervisor *self)
 {
     self->metrics_fd = wn_metrics_create();
-    if (self->metrics_fd < 0)
-        g_error("cannot make the metrics: %s", g_strerror(errno));
+    self->limits_fd = wn_known_limits_create();
+    if (self->metrics_fd < 0 || self->limits_fd < 0)
+        g_error("cannot make shared memory: %s", g_strerror(errno));
     wn_metrics_attach(self->metrics_fd);
     self->ready_metric = wn_metrics_gauge("winnow_ready", NULL,
         "1 while every program has been ready and a snapshot is in use.");
@@ -553,7 +549,8 @@ wn_supervisor_new(WnLoop *loop, const char *config_path)
     self->reload_waiting = g_ptr_array_new();
     self->stop_calls = g_ptr_array_new();
     wn_timer_init(&self->deadline, loop, on_deadline, self);
-    open_metrics(self);
+    wn_port_wait_init(&self->port_wait, loop, open_config, self);
+    open_shared_memory(self);
     begin_check(self);
     return self;
 }
@@ -565,6 +562,7 @@ wn_supervisor_free(WnSupervisor *self)
         return;
     wn_loop_defer_cancel(self->loop, self);
     wn_timer_clear(&self->deadline);
+    wn_port_wait_clear(&self->port_wait);
     wn_candidate_free(self->candidate);
     wn_generation_free(self->current);
     wn_generation_free(self->next);
@@ -578,6 +576,8 @@ wn_supervisor_free(WnSupervisor *self)
     wn_control_server_free(self->control);
     wn_ports_free(self->ports);
     wn_fd_close(self->metrics_fd);
+    wn_fd_close(self->limits_fd);
+    wn_shared_file_close(&self->shared);
     g_free(self->config_path);
     g_free(self);
 }

@@ -111,14 +111,23 @@ wn_sync_request_synced(WnSyncRequest *self, WnGeneration *generation,
 void
 wn_sync_request_complete(WnSyncRequest *self, WnGeneration *generation)
 {
+    const WnSettingsReport *report = wn_generation_settings(generation);
     WnPublished published = wn_generation_published(generation);
-    g_autofree char *text = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
 
     if (self->state != SPREADING)
         return;
-    text = g_strdup_printf("snapshot %" G_GUINT64_FORMAT ", %u domains\n",
-        published.generation, published.n_domains);
-    finish(self, WN_EXIT_OK, text);
+    g_string_append_printf(text,
+        WN_SYNC_PUBLISHED "%" G_GUINT64_FORMAT ", %u domain%s\n",
+        published.generation, published.n_domains,
+        published.n_domains == 1 ? "" : "s");
+    /* A database may always hold some domain that is wrong; of files, somebody
+     * sits there who has just written them. */
+    if (report->known && !report->database)
+        g_string_append(text, report->problems);
+    finish(self,
+        wn_settings_report_stays_behind(report) ? WN_EXIT_NO : WN_EXIT_OK,
+        text->str);
     wn_sync_request_send(self, generation);
 }
 

@@ -15,6 +15,10 @@
 #include "core/control/control.h"
 #include "core/control/generation.h"
 
+/* What the answer begins with when something was published; what stays behind
+ * follows. */
+#define WN_SYNC_PUBLISHED "snapshot "
+
 typedef struct WnSyncRequest WnSyncRequest;
 
 WnSyncRequest *wn_sync_request_new(WnLoop *loop);

@@ -2,25 +2,78 @@
 #include "core/programs/plugin_host.h"
 
 #include "core/base/log.h"
+#include "core/base/wire.h"
+
+#include <string.h>
 
 #define DNS_TIMEOUT_MS 5000
 
 /* winnow-check has seen all this before, unless a file has changed since. */
 static void
-log_problems(const WnProblems *problems)
+log_problem(WnLevel level, const WnProblem *problem)
 {
-    for (unsigned i = 0; i < wn_problems_count(problems); i++) {
-        g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
 
-        wn_problem_print(wn_problems_get(problems, i), text);
-        wn_remark(WN_LEVEL_ERROR, "%s", text->str);
-    }
+    wn_problem_print(problem, text);
+    wn_remark(level, "%s", text->str);
 }
 
 static void
-on_trace(void *user, const char *filter, const char *hook, const WnId *id)
+log_problems(const WnProblems *problems)
 {
-    wn_scoreboard_set(user, filter, hook, id);
+    for (unsigned i = 0; i < wn_problems_count(problems); i++)
+        log_problem(WN_LEVEL_ERROR, wn_problems_get(problems, i));
+    for (unsigned i = 0; i < wn_problems_n_warnings(problems); i++)
+        log_problem(WN_LEVEL_WARNING, wn_problems_warning(problems, i));
+}
+
+static void
+on_trace(void *user, const char *filter, const char *hook, const WnId *id,
+    uint64_t content)
+{
+    WnPluginHost *self = user;
+
+    if (filter != NULL) {
+        wn_scoreboard_set(self->board, filter, hook, id, content);
+        wn_usage_begin(self->usage);
+        return;
+    }
+    wn_usage_end(self->usage, self->board);
+    wn_scoreboard_set(self->board, NULL, NULL, NULL, 0);
+}
+
+void
+wn_plugin_host_open(WnPluginHost *self)
+{
+    self->skips = wn_skips_new();
+    self->usage = wn_usage_new();
+}
+
+void
+wn_plugin_host_skip(WnPluginHost *self, WnSpan payload)
+{
+    WnReader reader = wn_reader(payload);
+    g_autofree char *filter = wn_span_dup(wn_read_bytes(&reader));
+    WnSpan bytes = wn_read_bytes(&reader);
+    uint64_t content = wn_read_u64(&reader);
+    WnId id;
+
+    if (!wn_reader_done(&reader))
+        return;
+    if (bytes.len == sizeof(id.bytes))
+        memcpy(id.bytes, bytes.ptr, sizeof(id.bytes));
+    wn_skips_add(self->skips, filter,
+        bytes.len == sizeof(id.bytes) ? &id : NULL, content);
+}
+
+static void
+use_shared(WnPluginHost *self, int fd)
+{
+    self->shared = fd >= 0 ? wn_shared_table_new(fd) : NULL;
+    if (self->shared != NULL)
+        wn_chain_host_set_shared(self->chains, self->shared);
+    else
+        wn_remark(WN_LEVEL_ERROR, "plugins share nothing with other workers");
 }
 
 void
@@ -38,7 +91,12 @@ wn_plugin_host_init(WnPluginHost *self, const WnChild *child)
     self->chains = wn_chain_host_new(child->loop, config, self->loader,
         self->resolver, problems);
     log_problems(problems);
-    wn_chain_host_set_trace(self->chains, on_trace, child->scoreboard);
+    use_shared(self, child->shared_fd);
+    self->board = child->scoreboard;
+    if (config->isolation != WN_ISOLATION_NONE)
+        wn_usage_limit(self->usage, config->filter_memory);
+    wn_chain_host_set_trace(self->chains, on_trace, self);
+    wn_chain_host_set_skips(self->chains, self->skips);
     self->engine = wn_engine_new(child->loop, self->chains, self->resolver,
         config->state);
 }
@@ -48,6 +106,9 @@ wn_plugin_host_clear(WnPluginHost *self)
 {
     g_clear_pointer(&self->engine, wn_engine_free);
     g_clear_pointer(&self->chains, wn_chain_host_free);
+    g_clear_pointer(&self->shared, wn_shared_table_free);
     g_clear_pointer(&self->resolver, wn_resolver_free);
     g_clear_pointer(&self->loader, wn_loader_free);
+    g_clear_pointer(&self->usage, wn_usage_free);
+    g_clear_pointer(&self->skips, wn_skips_free);
 }

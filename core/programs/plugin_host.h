@@ -8,15 +8,25 @@
 
 #include "core/control/child.h"
 #include "core/filtering/engine.h"
+#include "core/programs/usage.h"
 
 typedef struct WnPluginHost {
+    WnScoreboard *board; /* borrowed */
+    WnUsage *usage;
+    WnSkips *skips;
     WnLoader *loader;
-    WnResolver *resolver; /* NULL: no DNS */
+    WnResolver *resolver;  /* NULL: no DNS */
+    WnSharedTable *shared; /* NULL: nothing is shared */
     WnChainHost *chains;
     WnEngine *engine;
 } WnPluginHost;
 
+/* Before the program is confined. */
+void wn_plugin_host_open(WnPluginHost *self);
+
 /* What is wrong with a filter is logged; that filter then fails.  child is
  * borrowed until clear: its scoreboard is told what runs. */
 void wn_plugin_host_init(WnPluginHost *self, const WnChild *child);
+/* WN_CHILD_SKIP. */
+void wn_plugin_host_skip(WnPluginHost *self, WnSpan payload);
 void wn_plugin_host_clear(WnPluginHost *self); /* also when zeroed */

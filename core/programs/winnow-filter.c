@@ -39,7 +39,6 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
 {
     Filter *self = user;
 
-    (void)payload;
     if (type == WN_CHILD_FILTER) {
         g_clear_pointer(&self->server, wn_filter_server_free);
         wn_engine_forget_sessions(self->plugins.engine);
@@ -49,6 +48,8 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     }
     if (type == WN_CHILD_START)
         wn_child_ready(&self->child);
+    else if (type == WN_CHILD_SKIP)
+        wn_plugin_host_skip(&self->plugins, payload);
     wn_fd_close(take_fd);
 }
 
@@ -69,6 +70,8 @@ main(int argc, char **argv)
     Filter self = { 0 };
 
     wn_child_init(&self.child, "winnow-filter", argc, argv);
+    wn_plugin_host_open(&self.plugins);
+    wn_child_confine(&self.child, WN_RIGHTS_FILTER);
     wn_plugin_host_init(&self.plugins, &self.child);
     wn_child_connect(&self.child, on_message, on_drain, &self);
     wn_child_run(&self.child);

@@ -43,6 +43,7 @@ typedef struct Smtp {
     WnJournal *journal;
     WnFilterClient *filters;
     WnSharedCounts *counts; /* NULL: those of this process alone */
+    WnKnownLimits *limits;  /* of the domains' servers; NULL: unknown */
     GPtrArray *ports;       /* Port */
     bool started;
 
@@ -238,6 +239,9 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     case WN_CHILD_RETIRE:
         retire(self);
         break;
+    case WN_CHILD_SKIP:
+        wn_plugin_host_skip(&self->plugins, payload);
+        break;
     default:
         break;
     }
@@ -288,12 +292,15 @@ init(Smtp *self)
     if (self->counts == NULL)
         wn_remark(WN_LEVEL_ERROR,
             "connections of a client are counted in this process alone");
+    if (self->child.limits_fd >= 0)
+        self->limits = wn_known_limits_new(self->child.limits_fd);
     self->receiver = wn_receiver_new(
         &(WnReceiverConfig){ .loop = self->child.loop,
             .config = config,
             .filters = self->filters,
             .journal = self->journal,
-            .counts = self->counts });
+            .counts = self->counts,
+            .limits = self->limits });
     dial_queue(self);
 }
 
@@ -304,6 +311,7 @@ clear(Smtp *self)
     g_ptr_array_unref(self->ports);
     wn_receiver_free(self->receiver);
     wn_shared_counts_free(self->counts);
+    wn_known_limits_free(self->limits);
     wn_filter_client_free(self->filters);
     wn_plugin_host_clear(&self->plugins);
     wn_journal_free(self->journal);
@@ -320,6 +328,8 @@ main(int argc, char **argv)
     Smtp self = { 0 };
 
     wn_child_init(&self.child, "winnow-smtp", argc, argv);
+    wn_plugin_host_open(&self.plugins);
+    wn_child_confine(&self.child, WN_RIGHTS_SMTP);
     init(&self);
     wn_child_connect(&self.child, on_message, on_drain, &self);
     use_current_snapshot(&self);

@@ -3,8 +3,9 @@
 /*
  * winnowctl: the operator's hand.  Talks to the running daemon through the
  * control sockets, and works without one where it can (check, explain, domain,
- * plugin, sink).  Opens no port but sink's; reads the configuration and the
- * published snapshot; writes nothing but what sink receives.
+ * plugin, db, sink).  Opens no port but sink's; reads the configuration and the
+ * published snapshot; db connects to the settings database; writes no file but
+ * what sink receives and the folder that plugin new makes.
  */
 
 #include "core/programs/ctl/ctl.h"
@@ -42,32 +43,54 @@ run_stop(WnCtl *ctl)
     return ctl_daemon(ctl, "stop");
 }
 
-static WnExit
-run_sync(WnCtl *ctl)
-{
-    return ctl_daemon(ctl, "sync");
-}
-
 static const Command commands[] = {
     { "check", ctl_check, "check", "all errors of the configuration" },
     { "status", run_status, "status", "what runs, and its counters" },
     { "reload", run_reload, "reload", "apply the configuration" },
     { "stop", run_stop, "stop", "finish sessions and stop" },
-    { "sync", run_sync, "sync [--force]", "look at the settings now" },
+    { "sync", ctl_sync, "sync [--force | --status]",
+        "look at the settings now" },
     { "explain", ctl_explain,
         "explain FILE... --to R [--to R2] [--from S]\n"
         "          [--client A] [--helo H] [--view]",
         "what the filters would do, and why" },
-    { "domain", ctl_domain, "domain list | show D",
+    { "snapshot", ctl_snapshot, "snapshot list | diff A B | rollback N",
+        "generations of settings, and back to one" },
+    { "domain", ctl_domain,
+        "domain list | show D\n"
+        "  domain add D --server H[:P] ... [KEY VALUE ...]\n"
+        "  domain set D KEY VALUE ... | unset D KEY ...\n"
+        "  domain remove D",
         "settings, and where they come from" },
+    { "filter", ctl_filter,
+        "filter enable|disable D FILTER\n"
+        "  filter move D FILTER POSITION|before F|after F\n"
+        "  filter set|unset D FILTER KEY [VALUE] ...",
+        "one domain's filters" },
+    { "mailbox", ctl_mailbox,
+        "mailbox list D\n"
+        "  mailbox add|remove D LOCAL-PART ...",
+        "one domain's mailboxes" },
+    { "access", ctl_access,
+        "access list D\n"
+        "  access add|remove D allow|block KIND VALUE",
+        "whom its firewall lets in or keeps out" },
     { "queue", ctl_queue,
         "queue list [--domain D] [--state S]\n"
         "  queue show ID [--message]\n"
         "  queue retry|hold|release|delete|bounce\n"
-        "          ID... | --domain D",
+        "          ID... | --domain D\n"
+        "  queue fsck [--repair]",
         "what waits, and what to do with it" },
-    { "plugin", ctl_plugin, "plugin list | show P | docs P",
+    { "plugin", ctl_plugin,
+        "plugin list | show P | docs P [--markdown]\n"
+        "  plugin new NAME [--action] DIR",
         "filters and actions, and their options" },
+    { "db", ctl_db,
+        "db init\n"
+        "  db import|export urls|phones|phrases [FILE]\n"
+        "  db lookup urls|phones|phrases VALUE",
+        "the settings database and its lists" },
     { "sink", ctl_sink, "sink --listen A:P --dir D",
         "a receiving server for trials" },
 };
@@ -127,10 +150,17 @@ ctl_take_flag(WnCtl *ctl, const char *name)
 bool
 ctl_no_option_left(const WnCtl *ctl)
 {
+    return ctl_no_option_but_values(ctl, G_MAXUINT);
+}
+
+bool
+ctl_no_option_but_values(const WnCtl *ctl, guint pairs)
+{
     for (guint i = 0; i < ctl->words->len; i++) {
         const char *word = ctl->words->pdata[i];
+        bool is_value = i > pairs && (i - pairs) % 2 == 1;
 
-        if (word[0] != '-' || word[1] == '\0')
+        if (is_value || word[0] != '-' || word[1] == '\0')
             continue;
         fprintf(stderr, "winnowctl: unknown option %s\n", word);
         return false;
@@ -188,7 +218,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     for (int i = 1; i < argc; i++)
         g_ptr_array_add(words, argv[i]);
-    wn_log_open("winnowctl", WN_LOG_TEXT, STDERR_FILENO);
+    wn_log_open_command("winnowctl");
     wn_log_set_level(WN_LEVEL_ERROR);
     config_path = ctl_take_option(&ctl, "-c", &bad);
     if (bad)
@@ -197,7 +227,7 @@ main(int argc, char **argv)
                                           : WN_SYSCONFDIR "/winnow.conf";
     ctl.json = ctl_take_flag(&ctl, "--json");
     exit_status = run(&ctl);
-    if (fflush(stdout) != 0 && exit_status == WN_EXIT_OK)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == WN_EXIT_OK)
         exit_status = WN_EXIT_NO;
     return (int)exit_status;
 }

@@ -81,7 +81,7 @@ like((($w->ctl('status'))[1]), qr/winnow-smtp.*winnow-queue/s, 'names the progra
 like($text, qr/^good\.example .*^walled\.example/ms, 'domain list');
 ($exit, $text) = $w->ctl('domain', 'show', 'walled.example');
 is($exit, 0, 'domain show');
-like($text, qr{^servers\s+127\.0\.0\.1:\d+\s+.*domains\.d/walled\.example\.conf:1}m, 'where a value comes from');
+like($text, qr{^servers\s+127\.0\.0\.1:\d+\s+.*domains\.d/walled\.example\.conf:\d+}m, 'where a value comes from');
 like($text, qr{1\. firewall .*conf\.d/10-firewall\.conf:1}, 'of the chain too');
 like($text, qr{action\.text = no\s+.*domains\.d/walled\.example\.conf:\d+}, 'and of an option');
 like($text, qr{phrases = \.\./phrases\.txt\s+conf\.d/30-phrase\.conf:3}, "and of conf.d's");

@@ -87,6 +87,8 @@ my ($exit, $text) = $w->ctl('plugin', 'docs', 'shout');
 like($text, qr/capitals.*How many capital letters.*default: 10/s, 'its options are documented');
 ($exit, $text) = $w->ctl('plugin', 'list');
 like($text, qr/^shout .*used by: shout/m, 'and it is listed');
+like($text, qr{^ +/.*/plugins/shout\.so\n +shout +[1-9]\d* calls, [\d.]+ s, [\d.]+ ms each, 0 crashes$}m,
+    'with what the daemon has counted');
 
 # Refusals, each with its true reason.
 ok(compile('undef', <<'END'), 'a plugin with an undefined symbol');

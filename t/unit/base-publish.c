@@ -91,6 +91,22 @@ test_file_fails_clean(Fixture *self, gconstpointer data)
     g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
 }
 
+/* The name of the temporary file made each error a new one: a full disk was
+ * logged at every attempt. */
+static void
+test_errors_repeat_themselves(Fixture *self, gconstpointer data)
+{
+    g_autofree char *path = below(self, "absent/file");
+    g_autoptr(GError) first = NULL;
+    g_autoptr(GError) second = NULL;
+
+    (void)data;
+    g_assert_false(wn_file_publish(path, WN_SPAN("x"), 0644, &first));
+    g_assert_false(wn_file_publish(path, WN_SPAN("x"), 0644, &second));
+    g_assert_cmpstr(first->message, ==, second->message);
+    g_assert_nonnull(strstr(first->message, "absent/file"));
+}
+
 static void
 test_link(Fixture *self, gconstpointer data)
 {
@@ -163,6 +179,43 @@ test_remove_does_not_follow(Fixture *self, gconstpointer data)
     g_assert_true(wn_folder_remove(absent, NULL));
 }
 
+/* A process that was killed while it published left its temporary file for
+ * ever: winnow-sync's filled the disk with copies of the lists. */
+static void
+test_sweep_after_kill(Fixture *self, gconstpointer data)
+{
+    static const char *const swept[] = { ".rows.01M81EDR95CHS09QZJEEF6DH11",
+        ".a.b.01M81EDR95CHS09QZJEEF6DH12" };
+    static const char *const kept[] = { "rows", ".hidden", ".lock.short",
+        "rows.01M81EDR95CHS09QZJEEF6DH11", ".01M81EDR95CHS09QZJEEF6DH11",
+        ".rows-01M81EDR95CHS09QZJEEF6DH11" };
+    g_autofree char *absent = below(self, "absent");
+
+    (void)data;
+    for (size_t i = 0; i < G_N_ELEMENTS(swept); i++) {
+        g_autofree char *path = below(self, swept[i]);
+
+        g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_autofree char *path = below(self, kept[i]);
+
+        g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+    }
+    wn_publish_sweep(absent);
+    wn_publish_sweep(self->folder);
+    for (size_t i = 0; i < G_N_ELEMENTS(swept); i++) {
+        g_autofree char *path = below(self, swept[i]);
+
+        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_autofree char *path = below(self, kept[i]);
+
+        assert_content(path, "x");
+    }
+}
+
 static void
 test_directory_sync(Fixture *self, gconstpointer data)
 {
@@ -185,10 +238,12 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("file", test_file);
     ADD("file-fails-clean", test_file_fails_clean);
+    ADD("errors-repeat-themselves", test_errors_repeat_themselves);
     ADD("link", test_link);
     ADD("folder", test_folder);
     ADD("folder-never-replaces", test_folder_never_replaces);
     ADD("remove-does-not-follow", test_remove_does_not_follow);
+    ADD("sweep-after-kill", test_sweep_after_kill);
     ADD("directory-sync", test_directory_sync);
     return g_test_run();
 }

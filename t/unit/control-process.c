@@ -54,7 +54,8 @@ behave(const char *mode)
     if (strcmp(mode, "hangs") == 0 || strcmp(mode, "in-a-filter") == 0) {
         /* The parent's clock is a fake one: so is ours, at its start. */
         wn_clock_fake(1000 * 1000, 0);
-        wn_scoreboard_set(wn_scoreboard_attach(6), "looper", "message", NULL);
+        wn_scoreboard_set(wn_scoreboard_attach(6), "looper", "message", NULL,
+            0);
     }
     self.loop = wn_loop_new();
     self.channel = wn_channel_new(self.loop, 3, behave_on_message,
@@ -135,6 +136,8 @@ set_up_with(Fixture *self, const char *mode, bool runs_plugins)
         .config_path = mode,
         .config_fd = 0,
         .metrics_fd = 0,
+        .limits_fd = -1,
+        .shared_fd = -1,
         .handler = &handler,
         .user = self };
 
@@ -256,8 +259,8 @@ test_backoff_stays_when_a_filter_is_to_blame(void)
     set_up(&self, "in-a-filter");
     for (int i = 0; i < 4; i++) {
         wait_for(&self, "ready");
-        kill(wn_process_pid(self.process), SIGKILL);
-        wait_for(&self, "waiting(killed by signal 9)");
+        kill(wn_process_pid(self.process), SIGABRT);
+        wait_for(&self, "waiting(killed by signal 6)");
         g_string_truncate(self.trace, 0);
         step(&self, 100);
         wait_for(&self, "started");
@@ -367,6 +370,32 @@ test_hanging_plugin(void)
     tear_down(&self);
 }
 
+/* Who kills it from outside, as the kernel does that lacks memory, is not the
+ * filter that happens to run. */
+static void
+test_killed_from_outside(void)
+{
+    Fixture self;
+    WnScore score;
+
+    set_up(&self, "in-a-filter");
+    wait_for(&self, "ready");
+    kill(wn_process_pid(self.process), SIGKILL);
+    wait_for(&self, "waiting(killed by signal 9)");
+    g_assert_false(wn_process_blame(self.process, &score));
+    g_assert_true(wn_process_disturbed(self.process, &score));
+    g_assert_cmpstr(score.filter, ==, "looper");
+    tear_down(&self);
+
+    set_up(&self, "in-a-filter");
+    wait_for(&self, "ready");
+    kill(wn_process_pid(self.process), SIGABRT);
+    wait_for(&self, "waiting(killed by signal 6)");
+    g_assert_true(wn_process_blame(self.process, &score));
+    g_assert_false(wn_process_disturbed(self.process, &score));
+    tear_down(&self);
+}
+
 /* Nothing runs: gone all the same, told from the loop. */
 static void
 test_drain_while_waiting(void)
@@ -402,6 +431,7 @@ main(int argc, char **argv)
     g_test_add_func("/process/killed-while-retiring",
         test_killed_while_retiring);
     g_test_add_func("/process/hanging-plugin", test_hanging_plugin);
+    g_test_add_func("/process/killed-from-outside", test_killed_from_outside);
     g_test_add_func("/process/drain-while-waiting", test_drain_while_waiting);
     return g_test_run();
 }

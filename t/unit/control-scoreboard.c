@@ -34,6 +34,32 @@ tear_down(Fixture *self)
     close(self->fd);
 }
 
+/* The program says itself why it ends: over what runs, or over another filter
+ * than that. */
+static void
+test_accused(void)
+{
+    WnId id = wn_id_new();
+    Fixture self;
+    WnScore score;
+
+    set_up(&self);
+    g_assert_false(wn_scoreboard_last(self.reader, &score));
+    wn_scoreboard_set(self.board, "phrase", "message", &id, 77);
+    wn_scoreboard_accuse(self.board, "phrase", "closed descriptors");
+    g_assert_true(wn_scoreboard_get(self.reader, &score));
+    g_assert_cmpstr(score.reason, ==, "closed descriptors");
+    g_assert_true(score.has_id && wn_id_eq(&score.id, &id));
+    g_assert_cmpuint(score.content, ==, 77);
+    wn_scoreboard_accuse(self.board, "rbl", "took too much memory");
+    g_assert_true(wn_scoreboard_get(self.reader, &score));
+    g_assert_cmpstr(score.filter, ==, "rbl");
+    g_assert_cmpstr(score.reason, ==, "took too much memory");
+    g_assert_false(score.has_id);
+    g_assert_cmpuint(score.content, ==, 0);
+    tear_down(&self);
+}
+
 static void
 test_what_runs(void)
 {
@@ -43,19 +69,21 @@ test_what_runs(void)
 
     set_up(&self);
     g_assert_false(wn_scoreboard_get(self.reader, &score));
-    wn_scoreboard_set(self.board, "phrase", "message", &id);
+    wn_scoreboard_set(self.board, "phrase", "message", &id, 0);
     g_assert_true(wn_scoreboard_get(self.reader, &score));
     g_assert_cmpstr(score.filter, ==, "phrase");
     g_assert_cmpstr(score.hook, ==, "message");
     g_assert_true(score.has_id && wn_id_eq(&score.id, &id));
     g_assert_cmpint(score.began_ms, ==, 5000);
-    wn_scoreboard_set(self.board, "rbl", NULL, NULL);
+    wn_scoreboard_set(self.board, "rbl", NULL, NULL, 0);
     g_assert_true(wn_scoreboard_get(self.reader, &score));
     g_assert_cmpstr(score.filter, ==, "rbl");
     g_assert_cmpstr(score.hook, ==, "");
     g_assert_false(score.has_id);
-    wn_scoreboard_set(self.board, NULL, NULL, NULL);
+    wn_scoreboard_set(self.board, NULL, NULL, NULL, 0);
     g_assert_false(wn_scoreboard_get(self.reader, &score));
+    g_assert_true(wn_scoreboard_last(self.reader, &score));
+    g_assert_cmpstr(score.filter, ==, "rbl");
     tear_down(&self);
 }
 
@@ -67,7 +95,7 @@ test_long_names_are_cut(void)
     WnScore score;
 
     set_up(&self);
-    wn_scoreboard_set(self.board, name, name, NULL);
+    wn_scoreboard_set(self.board, name, name, NULL, 0);
     g_assert_true(wn_scoreboard_get(self.reader, &score));
     g_assert_cmpint(strlen(score.filter), ==, sizeof(score.filter) - 1);
     g_assert_cmpint(strlen(score.hook), ==, sizeof(score.hook) - 1);
@@ -107,7 +135,7 @@ test_survives_its_writer(void)
     set_up(&self);
     pid = fork();
     if (pid == 0) {
-        wn_scoreboard_set(self.board, "crashy", "message", NULL);
+        wn_scoreboard_set(self.board, "crashy", "message", NULL, 0);
         _exit(1);
     }
     waitpid(pid, NULL, 0);
@@ -166,6 +194,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/scoreboard/what-runs", test_what_runs);
+    g_test_add_func("/scoreboard/accused", test_accused);
     g_test_add_func("/scoreboard/long-names", test_long_names_are_cut);
     g_test_add_func("/scoreboard/wild-content", test_wild_content);
     g_test_add_func("/scoreboard/survives-its-writer",

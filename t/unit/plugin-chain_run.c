@@ -382,11 +382,13 @@ typedef struct Trace {
 } Trace;
 
 static void
-on_trace(void *user, const char *filter, const char *hook, const WnId *id)
+on_trace(void *user, const char *filter, const char *hook, const WnId *id,
+    uint64_t content)
 {
     Trace *trace = user;
 
     (void)id;
+    (void)content;
     g_string_append_printf(trace->text, "%s.%s ", filter != NULL ? filter : "-",
         hook != NULL ? hook : "-");
 }

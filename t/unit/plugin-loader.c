@@ -3,6 +3,8 @@
 
 #include "core/base/publish.h"
 #include "core/plugin/module.h"
+#include "t/unit/plugin-loader_options.h"
+#include "t/unit/plugin-loader_sets.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -274,6 +276,57 @@ test_links(void)
     assert_refused(&folder, "away", "is a link that leads out of the folder");
 }
 
+/* Another name in the same folder is fine, and so is a folder reached by a
+ * link: what counts is where it leads. */
+static void
+test_links_inside(void)
+{
+    g_auto(Folder) folder;
+    g_auto(Folder) elsewhere;
+    g_autofree char *way = NULL;
+    g_autoptr(WnLoader) loader = NULL;
+    g_autoptr(GError) error = NULL;
+
+    folder_init(&folder);
+    folder_init(&elsewhere);
+    if (!compile(&folder, "linked", GOOD("linked")))
+        return;
+    way = g_build_filename(elsewhere.path, "way", NULL);
+    g_assert_cmpint(symlink(folder.path, way), ==, 0);
+    loader = wn_loader_new(way);
+    g_assert_nonnull(wn_loader_get(loader, "linked", &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(g_chmod(folder.path, 0777), ==, 0);
+    {
+        g_autoptr(WnLoader) again = wn_loader_new(way);
+
+        g_assert_null(wn_loader_get(again, "linked", &error));
+        g_assert_nonnull(strstr(error->message, "is writable by everybody"));
+    }
+}
+
+/* Cut off, as by a copy that was interrupted; for another machine. */
+static void
+test_damaged(void)
+{
+    g_auto(Folder) folder;
+    g_autofree char *path = NULL;
+    g_autofree char *bytes = NULL;
+    gsize len;
+
+    folder_init(&folder);
+    if (!compile(&folder, "damaged", GOOD("damaged")))
+        return;
+    path = g_build_filename(folder.path, "damaged.so", NULL);
+    g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
+    g_assert_true(g_file_set_contents(path, bytes, 40, NULL));
+    assert_refused(&folder, "damaged", "file too short");
+    bytes[18] = (char)0xF3; /* e_machine: RISC-V */
+    bytes[19] = 0;
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)len, NULL));
+    assert_refused(&folder, "damaged", "damaged.so");
+}
+
 static void
 test_relative_folder(void)
 {
@@ -296,8 +349,10 @@ test_environment(void)
     if (!compile(&foreign, "elsewhere", GOOD("elsewhere")))
         return;
     g_setenv("LTDL_LIBRARY_PATH", foreign.path, TRUE);
+    g_setenv("LD_LIBRARY_PATH", foreign.path, TRUE);
     assert_refused(&folder, "elsewhere", "No such file");
     g_assert_null(g_getenv("LTDL_LIBRARY_PATH"));
+    g_unsetenv("LD_LIBRARY_PATH");
 }
 
 static void
@@ -333,74 +388,6 @@ test_catalogue_tells_refusals(void)
 /*
  * Declarations: what wn_module_new() refuses
  */
-
-static int32_t
-start(const WnHost *host, const WnSettings *settings, void **self, WnError *err)
-{
-    (void)host;
-    (void)settings;
-    (void)err;
-    *self = NULL;
-    return WN_OK;
-}
-
-static WnVerdict
-look(void *self, WnCall *call)
-{
-    (void)self;
-    (void)call;
-    return WN_PASS;
-}
-
-static WnDisposition
-apply(void *self, WnCall *call, const WnDecision *why)
-{
-    (void)self;
-    (void)call;
-    (void)why;
-    return WN_DELIVER;
-}
-
-static const WnFilter a_filter = { .struct_size = sizeof a_filter,
-    .rcpt = look };
-static const WnFilter short_filter = { .struct_size = 8, .rcpt = look };
-static const WnAction an_action = { .struct_size = sizeof an_action,
-    .flags = WN_ACTION_NEVER_REFUSES | 1u << 20,
-    .apply = apply };
-static const WnAction idle_action = { .struct_size = sizeof idle_action };
-
-#define OPTION(...)              \
-    {                            \
-        .help = "h", __VA_ARGS__ \
-    }
-
-static const WnOption bad_name[] = { OPTION(.name = "Zone", .type = WN_OPT_BOOL,
-    .fallback = "no") };
-static const WnOption no_name[] = { OPTION(.type = WN_OPT_BOOL,
-    .fallback = "no") };
-static const WnOption core_name[] = { OPTION(.name = "on_error",
-    .type = WN_OPT_BOOL, .fallback = "no") };
-static const WnOption twice[] = {
-    OPTION(.name = "a", .type = WN_OPT_BOOL, .fallback = "no"),
-    OPTION(.name = "a", .type = WN_OPT_BOOL, .fallback = "no"),
-};
-static const WnOption no_type[] = { OPTION(.name = "a", .type = 77,
-    .fallback = "no") };
-static const WnOption no_choices[] = { OPTION(.name = "a", .type = WN_OPT_ENUM,
-    .fallback = "no") };
-static const WnOption no_fallback[] = { OPTION(.name = "a",
-    .type = WN_OPT_BOOL) };
-static const WnOption two_minds[] = { OPTION(.name = "a", .type = WN_OPT_BOOL,
-    .flags = WN_OPT_REQUIRED, .fallback = "no") };
-static const WnOption odd_fallback[] = { OPTION(.name = "a", .type = WN_OPT_INT,
-    .fallback = "many") };
-static const WnOption fallback_outside[] = { OPTION(.name = "a",
-    .type = WN_OPT_INT, .fallback = "9", .min = 1, .max = 5) };
-static const WnOption odd_limits[] = { OPTION(.name = "a", .type = WN_OPT_INT,
-    .fallback = "9", .min = 5, .max = 1) };
-static const WnOption odd_file[] = { OPTION(.name = "a", .type = WN_OPT_INT,
-    .flags = WN_OPT_FILE, .fallback = "9") };
-static const WnDataset same_sets[] = { { .name = "urls" }, { .name = "urls" } };
 
 typedef struct Declaration {
     const char *name;
@@ -441,6 +428,14 @@ static const Declaration declarations[] = {
         "has no instance_new" },
     { "filter-size", { BASE, .filter = &short_filter },
         "declares 8 bytes of WnFilter" },
+    { "action-size", { BASE, .action = &short_action },
+        "declares 8 bytes of WnAction" },
+    { "too-many-options", { BASE, .filter = &a_filter, .n_options = 257 },
+        "declares 257 options, at most 256 are allowed" },
+    { "too-many-datasets", { BASE, .filter = &a_filter, .n_datasets = 65 },
+        "declares 65 data sets, at most 64 are allowed" },
+    { "datasets-absent", { BASE, .filter = &a_filter, .n_datasets = 1 },
+        "declares data sets" },
     { "no-apply", { BASE, .action = &idle_action },
         "is an action without apply" },
     { "option-size",
@@ -471,6 +466,25 @@ static const Declaration declarations[] = {
         "option \"a\" names files but is no string" },
     { "datasets", { BASE, .filter = &a_filter, WN_DATASETS(same_sets) },
         "data set \"urls\" is declared twice" },
+    { "dataset-name",
+        { BASE, .filter = &a_filter, WN_DATASETS(set_without_name) },
+        "has no proper name: \"a b\"" },
+    { "dataset-compile",
+        { BASE, .filter = &a_filter, WN_DATASETS(set_without_compile) },
+        "data set \"a\" lacks compile or check" },
+    { "dataset-columns",
+        { BASE, .filter = &a_filter, WN_DATASETS(set_odd_columns) },
+        "has no proper columns: \"value,,x\"" },
+    { "dataset-source",
+        { BASE, .filter = &a_filter, WN_DATASETS(set_odd_source) },
+        "has no proper source: \"../a\"" },
+    { "dataset-of-nothing",
+        { BASE, .filter = &a_filter, WN_DATASETS(set_of_nothing) },
+        "neither a source nor an option of its name" },
+    { "dataset-option",
+        { BASE, .filter = &a_filter, WN_OPTIONS(no_file_option),
+            WN_DATASETS(set_of_no_file) },
+        "has the name of a data set but names no files" },
 };
 
 static void
@@ -563,6 +577,8 @@ main(int argc, char **argv)
     g_test_add_func("/plugin/loader/writable-above", test_writable_above);
     g_test_add_func("/plugin/loader/foreign-owner", test_foreign_owner);
     g_test_add_func("/plugin/loader/links", test_links);
+    g_test_add_func("/plugin/loader/links-inside", test_links_inside);
+    g_test_add_func("/plugin/loader/damaged", test_damaged);
     g_test_add_func("/plugin/loader/relative-folder", test_relative_folder);
     g_test_add_func("/plugin/loader/environment", test_environment);
     g_test_add_func("/plugin/loader/catalogue-tells-refusals",

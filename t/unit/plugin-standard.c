@@ -5,6 +5,7 @@
 #include "t/unit/plugin-stage.h"
 
 #include "core/base/clock.h"
+#include "core/sync/dataset.h"
 
 static const char spam[] =
     "Subject: Offer\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
@@ -27,10 +28,33 @@ open_stage(Stage *stage)
     return false;
 }
 
+/* As winnow-check does it before it publishes. */
+static void
+make_data(Stage *stage)
+{
+    g_autoptr(WnBlobNeeds)
+        needs = wn_blob_needs_new(stage->config, stage->loader);
+    WnDatasetJob job = { .config = stage->config,
+        .generation = 1,
+        .problems = stage->files.problems };
+
+    wn_blob_needs_add(needs, stage->snapshot);
+    for (unsigned i = 0; i < wn_blob_needs_count(needs); i++) {
+        const WnBlobNeed *need = wn_blob_needs_get(needs, i);
+        WnBlobFile *blob;
+
+        wn_dataset_make(&job, need, &blob);
+        if (blob != NULL)
+            wn_blob_shelf_put(wn_snapshot_blobs(stage->snapshot), need->name,
+                blob);
+    }
+}
+
 static void
 start(Stage *stage, const char *address)
 {
     stage_start(stage);
+    make_data(stage);
     stage_assert_no_problem(stage);
     stage_connect(stage, address);
     stage_mail(stage, "from@b.example");
@@ -58,22 +82,26 @@ static const Case firewall_cases[] = {
         " firewall:match(block=10.0.0.0/8)>reject",
         NULL },
     { "allowed-within-blocked", "10.1.2.3", LISTS, "",
-        "deliver; firewall:trust", "deliver; firewall:trust" },
+        "deliver; firewall:trust(allow=10.1.0.0/16)",
+        "deliver; firewall:trust(allow=10.1.0.0/16)" },
     { "blocked-within-allowed", "10.1.1.9", LISTS, "",
         "reject 550 5.7.1 \"Message refused\" by firewall;"
         " firewall:match(block=10.1.1.0/24)>reject",
         NULL },
-    { "single-address", "10.2.3.4", LISTS, "", "deliver; firewall:trust",
-        "deliver; firewall:trust" },
+    { "single-address", "10.2.3.4", LISTS, "",
+        "deliver; firewall:trust(allow=10.2.3.4)",
+        "deliver; firewall:trust(allow=10.2.3.4)" },
     { "six", "2001:db8:2::1", LISTS, "",
         "reject 550 5.7.1 \"Message refused\" by firewall;"
         " firewall:match(block=2001:db8::/32)>reject",
         NULL },
-    { "six-allowed", "2001:db8:1::1", LISTS, "", "deliver; firewall:trust",
-        "deliver; firewall:trust" },
+    { "six-allowed", "2001:db8:1::1", LISTS, "",
+        "deliver; firewall:trust(allow=2001:db8:1::/48)",
+        "deliver; firewall:trust(allow=2001:db8:1::/48)" },
     { "same-in-both", "192.0.2.1",
         "allow = 192.0.2.0/24\nblock = 192.0.2.0/24\naction = reject\n", "",
-        "deliver; firewall:trust", "deliver; firewall:trust" },
+        "deliver; firewall:trust(allow=192.0.2.0/24)",
+        "deliver; firewall:trust(allow=192.0.2.0/24)" },
     { "domain-has-its-own", "10.7.7.7", LISTS,
         "[filter firewall]\nblock = 192.0.2.0/24\n", "deliver; firewall:pass",
         "deliver; firewall:pass" },
@@ -132,32 +160,29 @@ test_firewall_for_a_listener(void)
  */
 
 #define PHRASE_PASS "deliver; phrase:pass"
+#define PHRASE_MATCH(evidence)                        \
+    "reject 550 5.7.1 \"Message refused\" by phrase;" \
+    " phrase:match(phrase=\"" evidence ")>reject"
 
 static const struct {
     const char *name, *list, *decided;
 } phrase_cases[] = {
     { "found", "you have been chosen to receive\n",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=you have been chosen to receive)>reject" },
-    { "case-and-space", "# comment\r\n\r\n  YOU   have\tBEEN chosen \r\n",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=you have been chosen)>reject" },
-    { "not-ascii", "gr\xc3\xbc\xc3\x9f gott\n",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=gr\xc3\xbcss gott)>reject" },
-    { "full-width", "\xef\xbd\x90\xef\xbd\x81rcel\n",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=parcel)>reject" },
-    { "subject", "Offer\n",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=offer)>reject" },
-    { "last-word", "a phrase that is not there\nparcel.\n",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=parcel.)>reject" },
-    { "no-newline-at-the-end", "\xef\xbb\xbfhave been chosen",
-        "reject 550 5.7.1 \"Message refused\" by phrase;"
-        " phrase:match(phrase=have been chosen)>reject" },
-    { "part-of-a-word", "hosen to\nreceive a gr\n", PHRASE_PASS },
+        PHRASE_MATCH("you have been chosen to receive\" (entry 838148512)") },
+    { "case-and-space", "# comment\r\n\r\n  YOU   have\tBEEN, chosen to \r\n",
+        PHRASE_MATCH("you have been chosen to\" (entry 3125356977)") },
+    { "not-ascii", "to receive a gr\xc3\xbc\xc3\x9f gott\n",
+        PHRASE_MATCH("to receive a gr\xc3\xbcss gott\" (entry 3696402884)") },
+    { "full-width",
+        "to receive a gr\xc3\xbc\xc3\x9f gott "
+        "\xef\xbd\x90\xef\xbd\x81rcel\n",
+        PHRASE_MATCH(
+            "to receive a gr\xc3\xbcss gott parcel\" (entry 4021694410)") },
+    { "subject-and-text", "Offer: Hello, you have been\n",
+        PHRASE_MATCH("offer hello, you have been\" (entry 910546877)") },
+    { "no-newline-at-the-end", "\xef\xbb\xbfyou have been chosen to",
+        PHRASE_MATCH("you have been chosen to\" (entry 2641807460)") },
+    { "part-of-a-word", "hosen to receive a gr\n", PHRASE_PASS },
     { "only-nearly", "you have been chosen to receiva\n", PHRASE_PASS },
     { "empty-list", "# nothing\n", PHRASE_PASS },
 };
@@ -194,12 +219,10 @@ test_phrase_without_file(void)
 }
 
 static void
-check_bad_list(const char *list, const char *reason)
+check_bad_list(const char *list, const char *problem)
 {
     g_auto(Stage) stage;
     g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *path = NULL;
-    g_autofree char *expected = NULL;
 
     if (!open_stage(&stage))
         return;
@@ -207,21 +230,21 @@ check_bad_list(const char *list, const char *reason)
         "[filter phrase]\nphrases = phrases.txt\naction = reject\n");
     if (list != NULL)
         fixture_write(&stage.files, "conf.d/phrases.txt", list);
+    stage_domain(&stage, "good.example", "");
     stage_start(&stage);
-    path = fixture_path(&stage.files, "conf.d/phrases.txt");
-    expected =
-        g_strdup_printf("conf.d/30-phrase.conf:1: [filter phrase]: %s%s\n",
-            path, reason);
+    make_data(&stage);
     wn_problems_print(stage.files.problems, text);
-    g_assert_cmpstr(text->str, ==, expected);
+    g_assert_nonnull(strstr(text->str, problem));
 }
 
 static void
 test_phrase_bad_list(void)
 {
-    check_bad_list(NULL, ": No such file or directory");
-    check_bad_list("a good phrase\n#\nabc\n",
-        ":3: a phrase has 4 to 1000 bytes");
+    check_bad_list(NULL, "phrases.txt: cannot read: No such file or directory");
+    check_bad_list("a good phrase of five\n#\nfour words are few\n",
+        "phrases.txt:3: warning: [filter phrase] phrases: row left out: a "
+        "phrase has at least 5 words, or 10 characters of a script without "
+        "spaces");
 }
 
 /* Many phrases, all but one of them absent, and with a common beginning. */
@@ -243,8 +266,8 @@ test_phrase_many(void)
     stage_domain(&stage, "good.example", "");
     start(&stage, "192.0.2.1");
     g_assert_cmpstr(stage_message(&stage, spam, "u@good.example"), ==,
-        "delete by phrase; phrase:match(phrase=been chosen to receive a "
-        "gr\xc3\xbcss)>delete");
+        "delete by phrase; phrase:match(phrase=\"been chosen to receive a "
+        "gr\xc3\xbcss\" (entry 392124670))>delete");
 }
 
 /*
@@ -282,7 +305,7 @@ test_action(const void *data)
     if (!open_stage(&stage))
         return;
     stage_snippet(&stage, "30-phrase", snippet);
-    fixture_write(&stage.files, "conf.d/p", "you have been chosen\n");
+    fixture_write(&stage.files, "conf.d/p", "you have been chosen to\n");
     stage_domain(&stage, "good.example", "");
     start(&stage, "192.0.2.1");
     decided = stage_message(&stage, spam, "u@good.example");
