@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * winnow around the plugin under test: files of configuration, snapshot, data
+ * sets, chain, loop, and a clock that stands still.  The instance is called
+ * "test"; where the plugin is an action, a finder asks for it.
+ */
+
+#include "core/conf/config.h"
+#include "core/plugin/chain.h"
+#include "sdk/harness/shim.h"
+
+#define WN_WORLD_FILTER "test"
+
+typedef struct WnWorldSetting {
+    const char *folder;
+    const char *options;  /* of the plugin; "" */
+    const char *domain;   /* of good.example; "" */
+    GPtrArray *addresses; /* of recipients: their domains are made known */
+    const char *rule, *evidence; /* that the finder finds */
+    int32_t score;
+    bool early;
+} WnWorldSetting;
+
+typedef struct WnWorld {
+    WnLoop *loop;
+    WnProblems *problems;
+    WnConfig *config;
+    WnLoader *loader;
+    WnCatalogue *catalogue;
+    WnSnapshot *snapshot;
+    WnSharedTable *shared;
+    WnChainHost *host;
+} WnWorld;
+
+/* NULL with error if winnow would not start with these settings. */
+WnWorld *wn_world_new(WnShim *shim, const WnWorldSetting *setting,
+    GError **error);
+void wn_world_free(WnWorld *self);
+
+/* The class of the address's domain. */
+uint32_t wn_world_class(const WnWorld *self, const char *address);
