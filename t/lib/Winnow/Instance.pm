@@ -211,6 +211,7 @@ sub spawn {
 sub start {
     my ($self, %option) = @_;
 
+    $self->{n_ready} = () = $self->events('ready');
     $self->{wrapped} = defined $option{wrap};
     $self->{winnowd} = $self->spawn($self->{log},
         @{ $option{wrap} // [] },
@@ -220,9 +221,10 @@ sub start {
     return $self;
 }
 
+# Ready for this start: an earlier one has its event in the same log.
 sub wait_ready {
     my ($self) = @_;
-    return $self->wait_event('ready', sub { 1 }, 60);
+    return wait_for(sub { (() = $self->events('ready')) > ($self->{n_ready} // 0) }, 60);
 }
 
 sub stop {
