@@ -144,6 +144,8 @@ is_wrong(const char *plugin)
 WN_HARNESS_TESTS = { { "steps", asks_in_steps }, { "wrong", is_wrong }, { NULL, NULL } };
 END
 for my $language ('c', 'c++') {
+  SKIP: {
+    skip 'no g++', 6 if $language eq 'c++' && system('g++ --version >/dev/null 2>&1') != 0;
     my $object = "$dir/in_$language.so";
     is(system(@cc, '-shared', '-fPIC', '-x', $language, '-Wall', '-Werror', '-I', "$source/sdk", '-I',
             "$source/sdk/harness", '-o', $object, "$dir/in_c.c"), 0, "a test in $language compiles");
@@ -153,6 +155,7 @@ for my $language ('c', 'c++') {
     like($text, qr/^ok 1 - in_\Q$language\E\.so: steps$/m, '... the good one does not');
     like($text, qr/in_c\.c:\d+: wn_harness_verdict\(h\) is "pass", not "trust"/, '... with place and values');
     like($text, qr/^not ok 2 /m, '... the bad one does');
+  }
 }
 
 # Cases that cannot be understood.
