@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/base/metrics.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "core/base/fd.h"
+#include "core/base/shared_region.h"
+
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /*
  * A slot is claimed by changing state from 0 to the metric's hash with
@@ -31,7 +30,6 @@ enum {
 
 #define MAGIC UINT64_C(0x31736369727465ff)
 #define READY UINT64_C(1)
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 typedef enum { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM } Kind;
 
@@ -70,68 +68,28 @@ set_header(Region *self)
     self->size = sizeof *self;
 }
 
-static Region *
-map(int fd, int flags)
-{
-    void *memory = mmap(NULL, sizeof(Region), PROT_READ | PROT_WRITE, flags, fd,
-        0);
-
-    return memory != MAP_FAILED ? memory : NULL;
-}
-
-/* Sealed, so that no process can cut it off under the others. */
-static bool
-prepare(int fd)
-{
-    Region *mapped;
-
-    if (ftruncate(fd, sizeof(Region)) != 0
-        || fcntl(fd, F_ADD_SEALS, SEALS) != 0)
-        return false;
-    mapped = map(fd, MAP_SHARED);
-    if (mapped == NULL)
-        return false;
-    set_header(mapped);
-    munmap(mapped, sizeof *mapped);
-    return true;
-}
-
 int
 wn_metrics_create(void)
 {
-    int fd = memfd_create("winnow-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int saved;
+    wn_autofd fd = wn_region_create("winnow-metrics", sizeof(Region));
+    Region *mapped = fd >= 0 ? wn_region_map(fd, sizeof *mapped) : NULL;
 
-    if (fd >= 0 && !prepare(fd)) {
-        saved = errno;
-        close(fd);
-        errno = saved;
+    if (mapped == NULL)
         return -1;
-    }
-    return fd;
-}
-
-static bool
-is_region(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(Region)
-           && (fcntl(fd, F_GET_SEALS) & SEALS) == SEALS;
+    set_header(mapped);
+    munmap(mapped, sizeof *mapped);
+    return wn_fd_steal(&fd);
 }
 
 void
 wn_metrics_attach(int fd)
 {
-    Region *mapped = NULL;
+    size_t size = sizeof(Region);
+    Region *mapped = fd < 0 ? wn_region_map(-1, size)
+                            : wn_region_map_checked(fd, size, size, &size);
 
-    if (fd < 0) {
-        mapped = map(-1, MAP_PRIVATE | MAP_ANONYMOUS);
-        if (mapped != NULL)
-            set_header(mapped);
-    } else if (is_region(fd)) {
-        mapped = map(fd, MAP_SHARED);
-    }
+    if (fd < 0 && mapped != NULL)
+        set_header(mapped);
     if (mapped == NULL || mapped->magic != MAGIC
         || mapped->size != sizeof *mapped)
         g_error("metrics: descriptor %d is not a region", fd);

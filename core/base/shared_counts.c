@@ -2,16 +2,14 @@
 #include "core/base/shared_counts.h"
 
 #include "core/base/fd.h"
+#include "core/base/shared_region.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #define MAGIC UINT64_C(0x31746e756f63ff77)
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* An address stands in one of this many slots from the place its key names.
  * All of them are looked at, so slots are given back without a mark. */
@@ -58,21 +56,10 @@ set_header(Region *region, unsigned n_columns)
            == (ssize_t)sizeof region->secret;
 }
 
-static Region *
-map(int fd, size_t size)
-{
-    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-
-    return memory != MAP_FAILED ? memory : NULL;
-}
-
-/* Sealed, so that no process can cut it off under the others. */
 int
 wn_shared_counts_create(unsigned n_columns)
 {
-    wn_autofd fd = memfd_create("winnow-counts",
-        MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    wn_autofd fd = -1;
     size_t size = region_size(n_columns);
     Region *region;
     bool good;
@@ -81,10 +68,10 @@ wn_shared_counts_create(unsigned n_columns)
         errno = EINVAL;
         return -1;
     }
-    if (fd < 0 || ftruncate(fd, (off_t)size) != 0
-        || fcntl(fd, F_ADD_SEALS, SEALS) != 0)
+    fd = wn_region_create("winnow-counts", size);
+    if (fd < 0)
         return -1;
-    region = map(fd, size);
+    region = wn_region_map(fd, size);
     if (region == NULL)
         return -1;
     good = set_header(region, n_columns);
@@ -96,15 +83,9 @@ wn_shared_counts_create(unsigned n_columns)
 static Region *
 map_checked(int fd, size_t *out_size)
 {
-    struct stat st;
-    Region *region;
+    Region *region = wn_region_map_checked(fd, region_size(1),
+        region_size(WN_SHARED_COUNTS_COLUMNS_MAX), out_size);
 
-    if (fstat(fd, &st) != 0 || st.st_size < (off_t)region_size(1)
-        || st.st_size > (off_t)region_size(WN_SHARED_COUNTS_COLUMNS_MAX)
-        || (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
-        return NULL;
-    *out_size = (size_t)st.st_size;
-    region = map(fd, *out_size);
     if (region == NULL)
         return NULL;
     if (region->magic == MAGIC
@@ -121,7 +102,7 @@ map_private(size_t *out_size)
     Region *region;
 
     *out_size = region_size(1);
-    region = map(-1, *out_size);
+    region = wn_region_map(-1, *out_size);
     if (region == NULL || !set_header(region, 1))
         g_error("cannot make a table of counts: %s", g_strerror(errno));
     return region;

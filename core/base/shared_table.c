@@ -5,21 +5,19 @@
 #include "core/base/crc32c.h"
 #include "core/base/fd.h"
 #include "core/base/publish.h"
+#include "core/base/shared_region.h"
 #include "core/base/siphash.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define MAGIC UINT64_C(0x31656c626174ff77)
 #define FILE_MAGIC UINT64_C(0x31646576617374ff)
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define SETS_MAX (1u << 24)
 #define SPINS 200 /* before the processor is left to the lock's holder */
 
@@ -91,28 +89,16 @@ set_header(Region *region, unsigned n_sets)
            == (ssize_t)sizeof region->secret;
 }
 
-static Region *
-map(int fd, size_t size)
-{
-    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-        flags | MAP_NORESERVE, fd, 0);
-
-    return memory != MAP_FAILED ? memory : NULL;
-}
-
 static bool
 is_good_count(uint64_t n_sets)
 {
     return n_sets > 0 && n_sets <= SETS_MAX && (n_sets & (n_sets - 1)) == 0;
 }
 
-/* Sealed, so that no process can cut it off under the others. */
 int
 wn_shared_table_create(unsigned n_sets)
 {
-    wn_autofd fd = memfd_create("winnow-shared",
-        MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    wn_autofd fd = -1;
     size_t size = region_size(n_sets);
     Region *region;
     bool good;
@@ -121,10 +107,10 @@ wn_shared_table_create(unsigned n_sets)
         errno = EINVAL;
         return -1;
     }
-    if (fd < 0 || ftruncate(fd, (off_t)size) != 0
-        || fcntl(fd, F_ADD_SEALS, SEALS) != 0)
+    fd = wn_region_create("winnow-shared", size);
+    if (fd < 0)
         return -1;
-    region = map(fd, size);
+    region = wn_region_map(fd, size);
     if (region == NULL)
         return -1;
     good = set_header(region, n_sets);
@@ -136,15 +122,9 @@ wn_shared_table_create(unsigned n_sets)
 static Region *
 map_checked(int fd, size_t *out_size)
 {
-    struct stat st;
-    Region *region;
+    Region *region = wn_region_map_checked(fd, region_size(1),
+        region_size(SETS_MAX), out_size);
 
-    if (fstat(fd, &st) != 0 || st.st_size < (off_t)region_size(1)
-        || st.st_size > (off_t)region_size(SETS_MAX)
-        || (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
-        return NULL;
-    *out_size = (size_t)st.st_size;
-    region = map(fd, *out_size);
     if (region == NULL)
         return NULL;
     if (region->magic == MAGIC && is_good_count(region->n_sets)
@@ -160,7 +140,7 @@ map_private(size_t *out_size)
     Region *region;
 
     *out_size = region_size(WN_SHARED_TABLE_SETS);
-    region = map(-1, *out_size);
+    region = wn_region_map(-1, *out_size);
     if (region == NULL || !set_header(region, WN_SHARED_TABLE_SETS))
         g_error("cannot make a shared table: %s", g_strerror(errno));
     return region;

@@ -2,14 +2,11 @@
 #include "core/control/scoreboard.h"
 
 #include "core/base/clock.h"
-#include "core/base/fd.h"
+#include "core/base/shared_region.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 typedef struct Board {
     atomic_uint version; /* odd while it is written */
@@ -24,25 +21,18 @@ struct WnScoreboard {
 int
 wn_scoreboard_create(void)
 {
-    wn_autofd fd = memfd_create("winnow-scoreboard",
-        MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    /* Neither side can make the other's memory go away. */
-    if (fd < 0 || ftruncate(fd, sizeof(Board)) < 0
-        || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-               < 0)
-        return -1;
-    return wn_fd_steal(&fd);
+    return wn_region_create("winnow-scoreboard", sizeof(Board));
 }
 
 WnScoreboard *
 wn_scoreboard_attach(int fd)
 {
     WnScoreboard *self;
-    void *memory = mmap(NULL, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED,
-        fd, 0);
+    size_t size;
+    void *memory = wn_region_map_checked(fd, sizeof(Board), sizeof(Board),
+        &size);
 
-    if (memory == MAP_FAILED)
+    if (memory == NULL)
         return NULL;
     self = g_new0(WnScoreboard, 1);
     self->board = memory;
