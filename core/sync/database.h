@@ -116,9 +116,8 @@ void wn_statement_set_null(WnStatement *self, unsigned n);
 
 bool wn_statement_execute(WnStatement *self, GError **error);
 
-/* Rows that the last execution changed, and the number it gave to a new one. */
+/* Rows that the last execution changed. */
 uint64_t wn_statement_affected(const WnStatement *self);
-uint64_t wn_statement_insert_id(const WnStatement *self);
 
 typedef enum {
     WN_ROW_GOOD,

@@ -181,12 +181,6 @@ wn_statement_affected(const WnStatement *self)
     return mysql_stmt_affected_rows(self->stmt);
 }
 
-uint64_t
-wn_statement_insert_id(const WnStatement *self)
-{
-    return mysql_stmt_insert_id(self->stmt);
-}
-
 static const char *
 cell_fault(const WnColumn *column, const Cell *cell)
 {

@@ -132,15 +132,6 @@ static const WnListTable tables[WN_LIST_TABLES] = {
 };
 
 const WnListTable *
-wn_list_table_find(const char *name)
-{
-    for (unsigned i = 0; i < WN_LIST_TABLES; i++)
-        if (strcmp(tables[i].name, name) == 0)
-            return &tables[i];
-    return NULL;
-}
-
-const WnListTable *
 wn_list_table_at(unsigned n)
 {
     return &tables[n];

@@ -17,8 +17,6 @@
 
 typedef struct WnListTable WnListTable;
 
-/* The table of that name, NULL: it is no list. */
-const WnListTable *wn_list_table_find(const char *name);
 const WnListTable *wn_list_table_at(unsigned n); /* below WN_LIST_TABLES */
 const char *wn_list_table_name(const WnListTable *self);
 

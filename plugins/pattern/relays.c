@@ -197,17 +197,6 @@ read_received(Relay *relay, const char *text)
     return true;
 }
 
-bool
-pattern_received_append(GString *out, const char *text)
-{
-    Relay relay;
-
-    if (!read_received(&relay, text))
-        return false;
-    append_relay(out, &relay);
-    return true;
-}
-
 /* White space as single blanks, bounded. */
 static char *
 flatten(WnStr value)

@@ -15,9 +15,6 @@ typedef enum { PATTERN_RELAYS_TRUSTED, PATTERN_RELAYS_UNTRUSTED } PatternRelays;
 void pattern_relays_append(const PatternMail *mail, GString *out,
     PatternRelays which);
 
-/* One Received field, unfolded; false if it names no address. */
-bool pattern_received_append(GString *out, const char *text);
-
 /* How many Received fields, from the top, trusted hosts wrote. */
 uint32_t pattern_relays_n_trusted(const PatternMail *mail);
 
