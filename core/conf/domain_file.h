@@ -34,7 +34,13 @@ typedef struct WnServerSetting {
     char *host; /* name or address */
     uint16_t port;
     uint16_t weight;
+    uint8_t own_tls; /* WN_OWN_TLS() of a policy; 0: the domain's holds */
 } WnServerSetting;
+
+#define WN_OWN_TLS(policy) ((uint8_t)((policy) + 1))
+
+/* What holds for the server, in a domain with that policy. */
+WnTlsPolicy wn_server_tls(uint8_t own_tls, WnTlsPolicy domain);
 
 /* What a domain says of one filter; unset members mean conf.d's. */
 typedef struct WnFilterSetting {
@@ -83,8 +89,8 @@ void wn_domain_setting_free(WnDomainSetting *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnDomainSetting, wn_domain_setting_free)
 
 /* Adds to the lists; texts are copied and not checked (names.h does). */
-void wn_domain_setting_add_server(WnDomainSetting *self, const char *host,
-    uint16_t port, uint16_t weight);
+WnServerSetting *wn_domain_setting_add_server(WnDomainSetting *self,
+    const char *host, uint16_t port, uint16_t weight);
 void wn_domain_setting_add_mailbox(WnDomainSetting *self,
     const char *local_part, WnFiltering filtering);
 

@@ -53,7 +53,7 @@ wn_domain_setting_free(WnDomainSetting *self)
     g_free(self);
 }
 
-void
+WnServerSetting *
 wn_domain_setting_add_server(WnDomainSetting *self, const char *host,
     uint16_t port, uint16_t weight)
 {
@@ -63,6 +63,13 @@ wn_domain_setting_add_server(WnDomainSetting *self, const char *host,
     server->port = port;
     server->weight = weight;
     g_ptr_array_add(self->servers, server);
+    return server;
+}
+
+WnTlsPolicy
+wn_server_tls(uint8_t own_tls, WnTlsPolicy domain)
+{
+    return own_tls > 0 ? (WnTlsPolicy)(own_tls - 1) : domain;
 }
 
 void

@@ -150,7 +150,8 @@ domains_fit(const WnSnapshot *self)
     }
     for (uint64_t i = 0; i < count_of(self, WN_SNAP_SERVERS); i++) {
         if (!text_fits(self, self->servers[i].host)
-            || self->servers[i].port == 0)
+            || self->servers[i].port == 0
+            || self->servers[i].own_tls > WN_OWN_TLS(WN_TLS_POLICY_DANE))
             return false;
     }
     for (uint64_t i = 0; i < count_of(self, WN_SNAP_MAILBOXES); i++) {
@@ -457,6 +458,7 @@ wn_snapshot_server(const WnSnapshot *self, const WnDomain *domain, uint32_t n)
         .host = text(self, server->host),
         .port = server->port,
         .weight = server->weight,
+        .own_tls = server->own_tls,
     };
 }
 

@@ -75,6 +75,7 @@ typedef struct WnServer {
     WnSpan host;
     uint16_t port;
     uint16_t weight;
+    uint8_t own_tls; /* see wn_server_tls() */
 } WnServer;
 
 /* name in lower case; false: not a customer's domain (or not enabled). */

@@ -95,7 +95,8 @@ typedef struct WnSnapServer {
     WnSnapText host;
     uint16_t port;
     uint16_t weight;
-    uint32_t reserved;
+    uint8_t own_tls; /* WnServerSetting's */
+    uint8_t reserved[3];
 } WnSnapServer;
 
 typedef struct WnSnapMailbox {

@@ -134,6 +134,7 @@ add_servers(WnSnapshotLayout *self, const GPtrArray *servers)
             .host = share_text(self, server->host),
             .port = server->port,
             .weight = server->weight,
+            .own_tls = server->own_tls,
         };
 
         g_array_append_val(self->records[WN_SNAP_SERVERS], record);

@@ -234,7 +234,8 @@ previous_setting(const WnSnapshot *previous, const WnDomain *domain)
         WnServer server = wn_snapshot_server(previous, domain, i);
 
         wn_domain_setting_add_server(setting, server.host.ptr, server.port,
-            server.weight);
+            server.weight)
+            ->own_tls = server.own_tls;
     }
     for (uint32_t i = 0; i < domain->n_mailboxes; i++) {
         WnFiltering filtering;

@@ -80,7 +80,7 @@ client_tls(WnDestination *self, const WnEndpoint *endpoint)
 {
     const WnDane *dane = wn_endpoint_dane(endpoint);
 
-    switch (self->route->tls) {
+    switch (wn_endpoint_tls(endpoint)) {
     case WN_TLS_POLICY_NONE:
         return WN_CLIENT_TLS_NONE;
     case WN_TLS_POLICY_REQUIRE:
@@ -110,7 +110,7 @@ set_tls(WnDestination *self, const WnEndpoint *endpoint, WnClientConfig *out)
     if (out->tls == WN_CLIENT_TLS_NONE)
         return;
     out->tls_context = tls_context(self->all);
-    out->tls_verify = self->route->tls == WN_TLS_POLICY_VERIFY;
+    out->tls_verify = wn_endpoint_tls(endpoint) == WN_TLS_POLICY_VERIFY;
     if (out->tls_verify || !wn_netaddr_parse(wn_span_str(host), &literal))
         out->tls_name = host;
     if (dane != NULL && wn_dane_state(dane) == WN_DANE_RECORDS) {

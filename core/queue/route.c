@@ -52,6 +52,8 @@ make_key(const WnRoute *self)
 
         g_string_append_printf(key, " %s:%u*%u", server->host, server->port,
             server->weight);
+        if (server->own_tls != 0)
+            g_string_append_printf(key, "/%u", server->own_tls);
     }
     return g_string_free(key, FALSE);
 }
@@ -72,6 +74,7 @@ wn_route_of_domain(const WnSnapshot *snapshot, const WnDomain *domain)
         copy->host = wn_span_dup(server.host);
         copy->port = server.port != 0 ? server.port : 25;
         copy->weight = server.weight != 0 ? server.weight : 1;
+        copy->own_tls = server.own_tls;
         g_ptr_array_add(self->servers, copy);
     }
     self->key = make_key(self);

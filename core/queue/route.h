@@ -13,7 +13,7 @@
 typedef struct WnRoute {
     char *key;
     WnDelivery delivery;
-    WnTlsPolicy tls;
+    WnTlsPolicy tls; /* of servers without one of their own */
     char *egress;    /* pool whose addresses are used; NULL: any */
     char *mx_domain; /* servers come from its MX; NULL: they are below */
     uint16_t mx_port;

@@ -30,6 +30,7 @@ add_host(WnServers *self, const char *name, uint16_t port, uint16_t weight)
     host->name = g_strdup(name);
     host->port = port;
     host->weight = MAX(weight, 1);
+    host->tls = self->config.route->tls;
     host->number = (int16_t)self->hosts->len;
     g_ptr_array_add(self->hosts, host);
     return host;
@@ -232,7 +233,7 @@ ask_dane(WnServersHost *host)
 {
     WnServers *self = host->servers;
 
-    if (self->config.route->tls != WN_TLS_POLICY_DANE)
+    if (host->tls != WN_TLS_POLICY_DANE)
         return;
     if (host->dane == NULL)
         host->dane = wn_dane_new(self->config.resolver, host->name, host->port,
@@ -449,7 +450,8 @@ wn_servers_new(const WnServersConfig *config, WnServersFn fn, void *user)
     for (guint i = 0; i < servers->len; i++) {
         const WnServerSetting *server = servers->pdata[i];
 
-        add_host(self, server->host, server->port, server->weight);
+        add_host(self, server->host, server->port, server->weight)
+            ->tls = wn_server_tls(server->own_tls, config->route->tls);
     }
     return self;
 }

@@ -102,7 +102,8 @@ void wn_servers_forgive(WnServers *self);
 
 const char *wn_endpoint_host(const WnEndpoint *self);
 const WnDane *wn_endpoint_dane(const WnEndpoint *self); /* NULL: not asked */
-int16_t wn_endpoint_server(const WnEndpoint *self);     /* number */
+WnTlsPolicy wn_endpoint_tls(const WnEndpoint *self);
+int16_t wn_endpoint_server(const WnEndpoint *self); /* number */
 
 /* When the first endpoint is up again (monotonic); 0 if one is up. */
 int64_t wn_servers_up_at(const WnServers *self);

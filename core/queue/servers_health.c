@@ -154,6 +154,13 @@ wn_endpoint_dane(const WnEndpoint *self)
     return self->host != NULL ? self->host->dane : NULL;
 }
 
+/* Of one that DNS does not name any more, the strictest without a name. */
+WnTlsPolicy
+wn_endpoint_tls(const WnEndpoint *self)
+{
+    return self->host != NULL ? self->host->tls : WN_TLS_POLICY_REQUIRE;
+}
+
 int16_t
 wn_endpoint_server(const WnEndpoint *self)
 {

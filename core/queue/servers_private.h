@@ -14,6 +14,7 @@ struct WnServersHost {
     uint16_t port;
     uint16_t weight;
     uint16_t preference;
+    WnTlsPolicy tls;
     int16_t number;
     double load;              /* messages sent by weight */
     WnQuestion *questions[2]; /* AAAA, A */

@@ -267,14 +267,15 @@ take_server(WnDomainDraft *draft, const WnStatement *statement)
     g_autofree char *host = wn_span_dup(wn_statement_text(statement, 2));
     uint16_t port = (uint16_t)number(&row, 3, 1, G_MAXUINT16, 25);
     uint16_t weight = (uint16_t)number(&row, 4, 1, G_MAXUINT16, 1);
+    int tls = word(&row, 5, tls_words, -1);
 
-    word(&row, 5, tls_words, -1);
     if (number(&row, 6, 0, 1, 1) == 0)
         return;
     if (has_server(draft->domain, host, port))
         report(&row, 2, "\"%s:%u\" is given twice", host, port);
     else
-        wn_domain_setting_add_server(draft->domain, host, port, weight);
+        wn_domain_setting_add_server(draft->domain, host, port, weight)
+            ->own_tls = WN_OWN_TLS(tls);
 }
 
 static const WnColumn filter_columns[] = {

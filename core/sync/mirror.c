@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #define MAGIC "WNMIRROR"
-#define FORMAT 1u
+#define FORMAT 2u
 #define HEADER_SIZE 64u
 #define HEADER_CRC_AT (HEADER_SIZE - 4u)
 #define FILE_MAX (UINT64_C(2) << 30)

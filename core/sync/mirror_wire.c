@@ -70,6 +70,7 @@ write_servers(WnWriter *writer, const GPtrArray *servers)
         wn_write_bytes(writer, wn_span_str(server->host));
         wn_write_u16(writer, server->port);
         wn_write_u16(writer, server->weight);
+        wn_write_u8(writer, server->own_tls);
     }
 }
 
@@ -208,14 +209,16 @@ read_base(WnReader *reader, WnDomainSetting *domain)
 static void
 read_servers(WnReader *reader, WnDomainSetting *domain)
 {
-    uint32_t n = wn_read_count(reader, 8);
+    uint32_t n = wn_read_count(reader, 9);
 
     for (uint32_t i = 0; i < n && wn_reader_ok(reader); i++) {
         g_autofree char *host = read_string(reader);
         uint16_t port = wn_read_u16(reader);
         uint16_t weight = wn_read_u16(reader);
 
-        wn_domain_setting_add_server(domain, host, port, weight);
+        wn_domain_setting_add_server(domain, host, port, weight)
+            ->own_tls = (uint8_t)read_enum(reader,
+            WN_OWN_TLS(WN_TLS_POLICY_DANE));
     }
 }
 

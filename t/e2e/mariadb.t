@@ -229,6 +229,23 @@ within('another domain', $LIVE, sub { rcpt('u@gone.example') =~ /^250/ });
 $db->run('DELETE FROM domain WHERE name = "gone.example"');
 within('DELETE of it', $LIVE, sub { rcpt('u@gone.example') =~ /^550 5\.7\.1/ });
 
+# A server's own TLS policy holds for it, whatever the domain's is.
+$db->run(insert_domain('strict.example') . 'UPDATE domain_server SET tls = "require" '
+    . 'WHERE domain = "strict.example";');
+within('a server with a policy of its own', $LIVE, sub {
+    (($w->ctl('domain', 'show', 'strict.example'))[1]) =~ /^servers .* tls require /m
+});
+my ($strict) = mail($good, to => 'u@strict.example') =~ /queued as (\w+)/;
+ok($w->wait_event('deferred', sub { $_[0]{id} eq $strict && $_[0]{reply} =~ /TLS/ }),
+    'no mail goes to it in clear');
+$db->run('UPDATE domain_server SET tls = NULL');
+within("the domain's policy again", $LIVE, sub {
+    (($w->ctl('domain', 'show', 'strict.example'))[1]) !~ / tls require /
+});
+$w->ctl('queue', 'retry', $strict);
+ok($w->wait_event('delivered', sub { $_[0]{id} eq $strict }), 'and it is delivered');
+$db->run('DELETE FROM domain WHERE name = "strict.example"');
+
 # One domain that is wrong keeps what it had, and holds up nobody.
 $db->run(insert_domain('second.example'));
 $db->run('INSERT INTO domain_filter_option VALUES ("good.example", "phrase", "colour", "blue")');

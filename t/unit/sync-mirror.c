@@ -45,7 +45,8 @@ make_domain(const char *name)
     domain->queue_lifetime_ms = 86400000;
     domain->reject_text = g_strdup("");
     wn_domain_setting_add_server(domain, "mx.example.net", 2525, 3);
-    wn_domain_setting_add_server(domain, "192.0.2.1", 25, 65535);
+    wn_domain_setting_add_server(domain, "192.0.2.1", 25, 65535)
+        ->own_tls = WN_OWN_TLS(WN_TLS_POLICY_VERIFY);
     filter->enabled = 0;
     filter->position = 1000000;
     filter->on_match = WN_ON_MATCH_CONTINUE;
@@ -108,6 +109,7 @@ assert_domain(const WnDomainSetting *domain, const char *name)
     g_assert_null(domain->egress_pool);
     g_assert_cmpuint(domain->servers->len, ==, 2);
     g_assert_cmpstr(server->host, ==, "192.0.2.1");
+    g_assert_cmpuint(server->own_tls, ==, WN_OWN_TLS(WN_TLS_POLICY_VERIFY));
     g_assert_cmpuint(server->weight, ==, 65535);
     g_assert_cmpint(filter->enabled, ==, 0);
     g_assert_cmpint(filter->position, ==, 1000000);

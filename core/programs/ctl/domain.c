@@ -180,6 +180,11 @@ print_servers(Printer *printer, const WnDomain *domain)
 
         g_string_append_printf(value, "%s%.*s:%u", i > 0 ? "; " : "",
             (int)server.host.len, server.host.ptr, server.port);
+        if (server.weight != 1)
+            g_string_append_printf(value, " weight %u", server.weight);
+        if (server.own_tls != 0)
+            g_string_append_printf(value, " tls %s",
+                wn_tls_policy_name(wn_server_tls(server.own_tls, domain->tls)));
     }
     print_value(printer, "servers", value->str, origin);
 }

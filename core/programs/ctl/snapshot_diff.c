@@ -69,6 +69,9 @@ add_servers(const WnSnapshot *snapshot, const WnDomain *domain, GArray *values)
             (int)server.host.len, server.host.ptr, server.port);
         if (server.weight != 1)
             g_string_append_printf(text, " weight %u", server.weight);
+        if (server.own_tls != 0)
+            g_string_append_printf(text, " tls %s",
+                wn_tls_policy_name(wn_server_tls(server.own_tls, domain->tls)));
     }
     take(values, g_strdup("servers"), g_string_free(text, FALSE));
 }
