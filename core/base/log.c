@@ -3,6 +3,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/base/history.h"
 #include "core/base/text.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@ enum { CLOSING_MAX = 64 };
 G_STATIC_ASSERT(
     CLOSING_MAX >= sizeof ",\"truncated\":true}\n" + WN_LOG_DEPTH_MAX);
 
+G_STATIC_ASSERT(WN_LOG_LINE_MAX <= WN_HISTORY_LINE_MAX);
+
 static const char level_names[][8] = { [WN_LEVEL_ERROR] = "error",
     [WN_LEVEL_WARNING] = "warning",
     [WN_LEVEL_INFO] = "info",
@@ -30,6 +33,7 @@ static struct {
     int fd;
     uint64_t n_dropped;
     bool torn; /* the last line was cut short by a full pipe */
+    WnHistory *history;
 } log_state = { .program = "winnow",
     .format = WN_LOG_JSON,
     .level = WN_LEVEL_INFO,
@@ -85,6 +89,12 @@ bool
 wn_log_enabled(WnLevel level)
 {
     return level <= log_state.level;
+}
+
+void
+wn_log_set_history(WnHistory *history)
+{
+    log_state.history = history;
 }
 
 static bool
@@ -248,6 +258,7 @@ wn_event_id(WnEvent *self, const WnId *id)
         return;
     wn_id_format(id, text);
     wn_event_str(self, "id", text);
+    self->has_id = true;
 }
 
 static void
@@ -361,6 +372,8 @@ begin(WnEvent *self, WnLevel level, const char *name)
     char time[WN_DATE_MAX];
 
     self->active = true;
+    self->has_id = false;
+    self->only_history = false;
     self->truncated = false;
     self->len = 0;
     self->depth = 0;
@@ -382,6 +395,18 @@ wn_event_begin(WnEvent *self, WnLevel level, const char *name)
     self->active = wn_log_enabled(level);
     if (self->active)
         begin(self, level, name);
+}
+
+void
+wn_event_begin_traced(WnEvent *self, WnLevel level, const char *name)
+{
+    bool enabled = wn_log_enabled(level);
+
+    self->active = enabled || log_state.history != NULL;
+    if (!self->active)
+        return;
+    begin(self, level, name);
+    self->only_history = !enabled;
 }
 
 /* Writes into the room that put() has left. */
@@ -444,6 +469,18 @@ report_dropped(void)
     return true;
 }
 
+/* What has cut the file short is not known; the next start makes it anew. */
+static void
+keep(const WnEvent *self)
+{
+    if (wn_history_append(log_state.history, wn_span(self->line, self->len)))
+        return;
+    log_state.history = NULL;
+    wn_remark(WN_LEVEL_ERROR,
+        "the history was cut short: nothing is kept in it until the program "
+        "starts again");
+}
+
 void
 wn_event_end(WnEvent *self)
 {
@@ -451,6 +488,10 @@ wn_event_end(WnEvent *self)
         return;
     self->active = false;
     finish(self);
+    if (self->has_id && log_state.history != NULL)
+        keep(self);
+    if (self->only_history)
+        return;
     if (log_state.n_dropped > 0 && !report_dropped())
         log_state.n_dropped++;
     else if (!write_line(self))

@@ -18,6 +18,9 @@
  *
  * Names of events and keys are constants [a-z_]; DESIGN names those that
  * operators may rely on.
+ *
+ * Events that carry an id also go to the history (base/history.h), where there
+ * is one, even when the reader is too slow for them.
  */
 
 #include "core/base/id.h"
@@ -25,9 +28,11 @@
 
 #include <glib.h>
 
+struct WnHistory;
+
 #define WN_LOG_FIELD_MAX 256
-#define WN_LOG_LINE_MAX 16384
-#define WN_LOG_DEPTH_MAX 6 /* lists and objects in each other */
+#define WN_LOG_LINE_MAX 16384 /* WN_HISTORY_LINE_MAX, in history.h */
+#define WN_LOG_DEPTH_MAX 6    /* lists and objects in each other */
 
 typedef enum {
     WN_LEVEL_ERROR, /* an operator must act */
@@ -48,12 +53,17 @@ void wn_log_set_level(WnLevel level);
 void wn_log_set_format(WnLogFormat format);
 bool wn_log_enabled(WnLevel level);
 
+/* Borrowed; NULL: none from now on. */
+void wn_log_set_history(struct WnHistory *history);
+
 /* A plain remark: event "log" with a "message".  Never for mail events. */
 void wn_remark(WnLevel level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 typedef struct WnEvent {
     size_t len;
     bool active;        /* false: level not enabled, all calls are no-ops */
+    bool has_id;        /* so it belongs to the history */
+    bool only_history;  /* level not enabled, but there is a history */
     bool truncated;     /* the line is full; a mark to that end follows */
     unsigned int depth; /* of open lists and objects */
     unsigned int n_unopened; /* opened when there was no room for it */
@@ -64,6 +74,10 @@ typedef struct WnEvent {
 
 /* Writes time, level, event, program and pid. */
 void wn_event_begin(WnEvent *self, WnLevel level, const char *name);
+
+/* The same for what is ordinary and frequent: below the level that is enabled
+ * it still goes to the history. */
+void wn_event_begin_traced(WnEvent *self, WnLevel level, const char *name);
 void wn_event_id(WnEvent *self, const WnId *id); /* key "id" */
 void wn_event_span(WnEvent *self, const char *key, WnSpan value);
 void wn_event_str(WnEvent *self, const char *key, const char *value);
