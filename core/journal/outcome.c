@@ -75,6 +75,7 @@ wn_outcome_is_final(WnOutcomeKind kind)
     case WN_OUTCOME_HELD:
     case WN_OUTCOME_RELEASED:
     case WN_OUTCOME_DELAY_NOTED:
+    case WN_OUTCOME_RELAYED:
         return false;
     }
     return false;
@@ -154,7 +155,7 @@ take_record(Replay *self, uint64_t at, size_t len, uint32_t tag,
         self->damaged |= at != self->known_end;
         self->valid_end = at + len;
         if (outcome->kind >= WN_OUTCOME_DELIVERED
-            && outcome->kind <= WN_OUTCOME_DELAY_NOTED)
+            && outcome->kind <= WN_OUTCOME_RELAYED)
             self->fn(self->user, outcome);
     }
     self->known_end = at + len;
@@ -241,7 +242,7 @@ read_secret(const char *spool, const char *segment, uint64_t *out_secret,
         return false;
     if (wn_segment_secret(fd, out_secret))
         return true;
-    set_error(error, EBADMSG, "read", segment);
+    set_error(error, errno == ENODATA ? EBADMSG : errno, "read", segment);
     return false;
 }
 
@@ -323,8 +324,11 @@ sync_written(WnOutcomeLog *self, GError **error)
         self->n_written = 0;
         return false;
     }
-    if (self->folder_dirty && !wn_directory_sync(self->spool, error))
+    if (self->folder_dirty
+        && self->io->sync_folder(self->io, self->spool) != 0) {
+        set_error(error, errno, "sync", self->spool);
         return false;
+    }
     self->folder_dirty = false;
     self->end += self->n_written;
     self->n_written = 0;
@@ -348,7 +352,8 @@ wn_outcome_log_flush(WnOutcomeLog *self, bool sync, GError **error)
         return false;
     }
     self->n_written = bytes.len;
-    return !sync || bytes.len == 0 || sync_written(self, error);
+    return !sync || (bytes.len == 0 && !self->folder_dirty)
+           || sync_written(self, error);
 }
 
 void

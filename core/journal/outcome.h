@@ -29,7 +29,9 @@ typedef enum {
     WN_OUTCOME_DELETED, /* by the operator */
     WN_OUTCOME_HELD,
     WN_OUTCOME_RELEASED,
-    WN_OUTCOME_DELAY_NOTED /* a delay notice went out */
+    WN_OUTCOME_DELAY_NOTED, /* a delay notice went out */
+    WN_OUTCOME_RELAYED /* delivered, and the sender is owed a report of that;
+                        * DELIVERED follows when the report is committed */
 } WnOutcomeKind;
 
 typedef struct WnOutcome {
@@ -38,7 +40,8 @@ typedef struct WnOutcome {
     uint32_t recipient; /* index in the envelope */
     uint32_t attempts;
     int64_t at;           /* Unix seconds */
-    int64_t next_attempt; /* Unix seconds; DEFERRED only */
+    int64_t next_attempt; /* Unix seconds; DEFERRED; HELD: when it expires, 0:
+                           * never */
     WnSpan reply;         /* at most 512 bytes are kept */
 } WnOutcome;
 
@@ -82,7 +85,9 @@ bool wn_outcome_log_read(WnOutcomeLog *self, WnOutcomeFn fn, void *user,
 
 /* Puts a log in place of this one that says the same in fewer words: what was
  * noted of a recipient before its last word is gone.  Atomic; the file is
- * written under a name with WN_OUTCOME_UNMADE first. */
+ * written under a name with WN_OUTCOME_UNMADE first.  Not before the folder is
+ * synced, if that is due: the segment that stood here before a compaction may
+ * come back with a power cut, and its outcomes with it. */
 #define WN_OUTCOME_UNMADE ".new"
 bool wn_outcome_log_rewrite(WnOutcomeLog *self, GError **error);
 

@@ -159,13 +159,19 @@ wn_envelope_clear(WnEnvelope *self)
     g_clear_pointer(&self->recipients, g_array_unref);
 }
 
+/* Of a scope; a record from before there was CAUGHT says only whether there are
+ * splices. */
+enum { SCOPE_HAS_SPLICES = 1u << 0, SCOPE_CAUGHT = 1u << 1 };
+
 static void
 write_scope(const WnEnvelopeScope *scope, WnWriter *writer)
 {
     wn_write_bytes(writer, scope->domain);
     wn_write_bytes(writer, scope->redirect);
     wn_write_bytes(writer, scope->prepend);
-    wn_write_u8(writer, scope->splices != NULL);
+    wn_write_u8(writer,
+        (uint8_t)((scope->splices != NULL ? SCOPE_HAS_SPLICES : 0)
+                  | (scope->caught ? SCOPE_CAUGHT : 0)));
     if (scope->splices != NULL)
         wn_splices_write(scope->splices, writer);
 }
@@ -208,16 +214,17 @@ static bool
 read_scope(GArray *scopes, WnReader *reader)
 {
     WnEnvelopeScope scope = { 0 };
-    uint8_t has_splices;
+    uint8_t flags;
 
     scope.domain = wn_read_bytes(reader);
     scope.redirect = wn_read_bytes(reader);
     scope.prepend = wn_read_bytes(reader);
-    has_splices = wn_read_u8(reader);
-    if (has_splices == 1)
+    flags = wn_read_u8(reader);
+    scope.caught = flags & SCOPE_CAUGHT;
+    if (flags & SCOPE_HAS_SPLICES)
         scope.splices = g_array_new(FALSE, FALSE, sizeof(WnSplice));
     g_array_append_val(scopes, scope);
-    if (has_splices > 1)
+    if (flags > (SCOPE_HAS_SPLICES | SCOPE_CAUGHT))
         return false;
     return scope.splices == NULL || wn_splices_read(reader, scope.splices);
 }

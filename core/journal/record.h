@@ -94,6 +94,8 @@ typedef struct WnEnvelopeScope {
     WnSpan redirect; /* sent to this address instead; empty: no */
     WnSpan prepend;  /* trace header fields put before the message, CRLF */
     GArray *splices; /* WnSplice over the wire form; NULL: none */
+    bool caught;     /* a filter's action applied to it: its sender, who may be
+                      * forged, gets no report */
 } WnEnvelopeScope;
 
 typedef enum {

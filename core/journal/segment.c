@@ -15,6 +15,13 @@
 
 #define READ_CHUNK (64 * 1024)
 
+/* Of the search behind what cannot be read: the step, which is doubled after so
+ * many failures up to so often, and the looks in one call. */
+#define SKIP_STEP UINT64_C(4096)
+#define SKIP_PATIENCE 32
+#define SKIP_DOUBLINGS 8
+#define SKIP_LOOKS 256
+
 G_DEFINE_QUARK(wn - journal - error - quark, wn_journal_error)
 
 int
@@ -150,7 +157,7 @@ wn_segment_open(const char *spool, const char *name, GError **error)
     wn_autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
     uint64_t secret;
-    bool spare;
+    bool spare = false;
     Look look;
 
     look = fd >= 0 && fstat(fd, &st) == 0 ? read_secret(fd, &secret, &spare)
@@ -167,10 +174,16 @@ wn_segment_open(const char *spool, const char *name, GError **error)
             "%s: no segment header, or a damaged one", path);
         return -1;
     }
-    if (spare)
-        wn_remark(WN_LEVEL_WARNING,
-            "%s: segment header is damaged, first record stands in", path);
     return wn_fd_steal(&fd);
+}
+
+bool
+wn_segment_header_is_damaged(int fd)
+{
+    uint64_t secret;
+    bool spare;
+
+    return read_secret(fd, &secret, &spare) != LOOK_ERROR && spare;
 }
 
 bool
@@ -267,6 +280,15 @@ read_envelope(int fd, const WnRecordHeader *header, GByteArray *envelope)
     return look;
 }
 
+bool
+wn_segment_read_envelope(int fd, const WnRecordHeader *header,
+    GByteArray *envelope)
+{
+    return check_extent(fd, wn_record_body_offset(header->offset, header))
+               == LOOK_VALID
+           && read_envelope(fd, header, envelope) == LOOK_VALID;
+}
+
 typedef struct Place {
     int fd;
     uint64_t secret;
@@ -314,6 +336,16 @@ find_in_chunk(const Place *place, WnSpan chunk, uint64_t *offset)
         }
     }
     return false;
+}
+
+bool
+wn_segment_read_header(int fd, uint64_t offset, WnRecordHeader *out_header)
+{
+    uint64_t secret;
+
+    return wn_segment_secret(fd, &secret)
+           && read_header(fd, offset, out_header) == LOOK_VALID
+           && out_header->secret == secret;
 }
 
 /* Searches from *offset on for a record header of this segment and moves
@@ -388,6 +420,62 @@ judge(const Place *place, uint64_t behind, uint64_t *offset)
         found = place->durable;
     *offset = behind != 0 ? behind : found;
     return WN_SCAN_DAMAGED;
+}
+
+/* Bad places are small as a rule; where they are not, a step of 4 KiB would
+ * take for ever. */
+static uint64_t
+skip_step(unsigned n_failed)
+{
+    unsigned doublings = n_failed / SKIP_PATIENCE;
+
+    return SKIP_STEP << MIN(doublings, SKIP_DOUBLINGS);
+}
+
+/* Looks at what lies between at and the next multiple of SKIP_STEP, and as much
+ * behind that as a header which begins there may need.  True: found. */
+static bool
+skip_look(const Place *place, WnSegmentSkip *skip)
+{
+    char chunk[SKIP_STEP + WN_RECORD_HEADER_LEN];
+    uint64_t end = (skip->at / SKIP_STEP + 1) * SKIP_STEP;
+    size_t len = (size_t)(end - skip->at);
+    ssize_t n = pread(place->fd, chunk, len, (off_t)skip->at);
+    ssize_t more;
+
+    if (n != (ssize_t)len) {
+        skip->n_failed += n < 0;
+        skip->at = (skip->at / SKIP_STEP) * SKIP_STEP
+                   + skip_step(skip->n_failed);
+        return false;
+    }
+    more = pread(place->fd, chunk + len, WN_RECORD_HEADER_LEN - 8, (off_t)end);
+    if (find_in_chunk(place, wn_span(chunk, len + (size_t)MAX(more, 0)),
+            &skip->at))
+        return true;
+    skip->at = end;
+    return false;
+}
+
+WnSkipStatus
+wn_segment_skip(int fd, uint64_t durable, WnSegmentSkip *skip)
+{
+    Place place = { .fd = fd };
+    unsigned before = skip->n_failed;
+    struct stat st;
+
+    if (!wn_segment_secret(fd, &place.secret) || fstat(fd, &st) != 0)
+        return WN_SKIP_MORE;
+    skip->at = (skip->at + 7) & ~UINT64_C(7);
+    for (int i = 0; i < SKIP_LOOKS; i++) {
+        if (skip->at >= MIN(durable, (uint64_t)st.st_size))
+            return WN_SKIP_END;
+        if (skip_look(&place, skip))
+            return skip->at < durable ? WN_SKIP_FOUND : WN_SKIP_END;
+        if (skip->n_failed > before)
+            break;
+    }
+    return WN_SKIP_MORE;
 }
 
 WnScanStatus

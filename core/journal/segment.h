@@ -41,8 +41,11 @@ int wn_segment_create(const char *spool, const char *worker, uint64_t size,
 void wn_segment_sweep(const char *spool);
 
 /* Opens for reading and checks the header; -1 with error.  A damaged header is
- * logged and got over if the first record is whole. */
+ * got over if that of the first record is whole. */
 int wn_segment_open(const char *spool, const char *name, GError **error);
+
+/* The first record stands in for the segment's own header, which is no good. */
+bool wn_segment_header_is_damaged(int fd);
 
 /* The segment's secret (see record.h); false with errno. */
 bool wn_segment_secret(int fd, uint64_t *out_secret);
@@ -73,6 +76,30 @@ typedef enum {
  * wn_segment_body_is_intact).  envelope is filled with the envelope's bytes. */
 WnScanStatus wn_segment_scan(int fd, uint64_t *offset, uint64_t durable,
     bool check_body, WnRecordHeader *out_header, GByteArray *envelope);
+
+/* The header at offset, if it is whole and belongs there: it tells whose
+ * message a damaged record was. */
+bool wn_segment_read_header(int fd, uint64_t offset,
+    WnRecordHeader *out_header);
+
+/* Its envelope, if that is whole. */
+bool wn_segment_read_envelope(int fd, const WnRecordHeader *header,
+    GByteArray *envelope);
+
+/* A search for the next record behind what the disk does not give.  Begins with
+ * at: the place, all else 0. */
+typedef struct WnSegmentSkip {
+    uint64_t at; /* looked at next; when FOUND, where the record begins */
+    unsigned n_failed;
+} WnSegmentSkip;
+
+typedef enum {
+    WN_SKIP_FOUND,
+    WN_SKIP_MORE, /* call again: each read that fails may take seconds */
+    WN_SKIP_END   /* no record before durable, or before the end of the file */
+} WnSkipStatus;
+
+WnSkipStatus wn_segment_skip(int fd, uint64_t durable, WnSegmentSkip *skip);
 
 /* Where the body of a record at offset begins. */
 uint64_t wn_record_body_offset(uint64_t offset, const WnRecordHeader *header);

@@ -112,6 +112,7 @@ wn_standings_note(void *user, const WnOutcome *outcome)
         standing->held = true;
         if (outcome->reply.len > 0)
             note_deferral(standing, outcome);
+        standing->next_attempt = outcome->next_attempt;
         break;
     case WN_OUTCOME_RELEASED:
         standing->held = false;
@@ -119,6 +120,9 @@ wn_standings_note(void *user, const WnOutcome *outcome)
         break;
     case WN_OUTCOME_DELAY_NOTED:
         standing->delay_noted = true;
+        break;
+    case WN_OUTCOME_RELAYED:
+        standing->relayed_at = outcome->at;
         break;
     }
 }
@@ -128,12 +132,13 @@ append(WnOutcomeLog *log, const WnStanding *standing, uint64_t offset,
     WnOutcomeKind kind)
 {
     bool whole = kind == WN_OUTCOME_DEFERRED;
+    bool timed = whole || kind == WN_OUTCOME_HELD;
     WnOutcome outcome = { .kind = kind,
         .offset = offset,
         .recipient = standing->recipient,
         .attempts = standing->attempts,
-        .at = standing->at,
-        .next_attempt = whole ? standing->next_attempt : 0,
+        .at = kind == WN_OUTCOME_RELAYED ? standing->relayed_at : standing->at,
+        .next_attempt = timed ? standing->next_attempt : 0,
         .reply = whole ? wn_span_str(standing->reply) : WN_SPAN_EMPTY };
 
     wn_outcome_log_append(log, &outcome);
@@ -152,6 +157,8 @@ write_one(const WnStanding *standing, uint64_t offset, WnOutcomeLog *log)
         append(log, standing, offset, WN_OUTCOME_HELD);
     if (standing->delay_noted)
         append(log, standing, offset, WN_OUTCOME_DELAY_NOTED);
+    if (standing->relayed_at != 0)
+        append(log, standing, offset, WN_OUTCOME_RELAYED);
 }
 
 void

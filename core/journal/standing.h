@@ -18,7 +18,8 @@ typedef struct WnStanding {
     WnOutcomeKind settled; /* the final kind; 0: not settled */
     bool held;
     bool delay_noted;
-    char *reply; /* interned; NULL */
+    int64_t relayed_at; /* delivered then, the report is owed; 0: no */
+    char *reply;        /* interned; NULL */
 } WnStanding;
 
 typedef struct WnStandings WnStandings;

@@ -297,6 +297,66 @@ test_failed_close(void)
 }
 
 static void
+await_segments(Rig *rig, guint n)
+{
+    for (int turns = 0;; turns++) {
+        g_autoptr(GPtrArray) names = segment_names(&rig->folder);
+
+        if (names->len == n)
+            return;
+        g_assert_cmpint(turns, <, 2000);
+        wn_loop_turn(rig->loop);
+        g_usleep(100);
+    }
+}
+
+/* What is made ahead takes a message when nothing more can be made: the queue
+ * can report on a full disk. */
+static void
+test_kept_ready(void)
+{
+    g_auto(Rig) rig;
+
+    rig_init(&rig);
+    wn_journal_keep_ready(rig.journal);
+    await_segments(&rig, 1);
+    rig.faulty.sticky = true;
+    faulty_fail(&rig.faulty, STEP_ALLOCATE, 1, ENOSPC);
+    rig_append(&rig, MESSAGE);
+    rig_await(&rig, 1);
+    g_assert_cmpint(rig_result(&rig, 0), ==, WN_COMMIT_DURABLE);
+}
+
+/* Where there is no room at first, it is tried until there is. */
+static void
+test_kept_ready_later(void)
+{
+    g_auto(Rig) rig;
+
+    wn_clock_fake(1000000, 1800000000000);
+    rig_init(&rig);
+    rig.faulty.sticky = true;
+    faulty_fail(&rig.faulty, STEP_ALLOCATE, 1, ENOSPC);
+    wn_journal_keep_ready(rig.journal);
+    for (int i = 0; i < 3; i++) {
+        wn_clock_fake_step(WN_JOURNAL_PROBE_MS + 1);
+        wn_loop_turn(rig.loop);
+    }
+    await_segments(&rig, 0);
+    faulty_fail(&rig.faulty, STEP_NONE, 0, 0);
+    for (int i = 0; i < 20; i++) {
+        wn_clock_fake_step(WN_JOURNAL_PROBE_MS + 1);
+        wn_loop_turn(rig.loop);
+        g_usleep(1000);
+    }
+    await_segments(&rig, 1);
+    faulty_fail(&rig.faulty, STEP_ALLOCATE, 1, ENOSPC);
+    rig_append(&rig, MESSAGE);
+    rig_await(&rig, 1);
+    g_assert_cmpint(rig_result(&rig, 0), ==, WN_COMMIT_DURABLE);
+}
+
+static void
 add_fault_cases(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(fault_cases); i++) {
@@ -325,8 +385,10 @@ main(int argc, char **argv)
         test_suspect_until_commit);
     g_test_add_func("/journal/faults/no-space-is-not-suspect",
         test_no_space_is_not_suspect);
+    g_test_add_func("/journal/faults/kept-ready", test_kept_ready);
     /* Sets the clock for the rest of the program. */
     g_test_add_func("/journal/faults/suspect-until-probe",
         test_suspect_until_probe);
+    g_test_add_func("/journal/faults/kept-ready-later", test_kept_ready_later);
     return g_test_run();
 }

@@ -101,6 +101,7 @@ test_final(void)
         { WN_OUTCOME_HELD, false },
         { WN_OUTCOME_RELEASED, false },
         { WN_OUTCOME_DELAY_NOTED, false },
+        { WN_OUTCOME_RELAYED, false },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)

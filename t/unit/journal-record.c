@@ -124,6 +124,10 @@ fill_envelope(WnEnvelope *envelope)
         .redirect = WN_SPAN("spam@example.net"),
         .prepend = WN_SPAN_EMPTY,
         .splices = g_array_new(FALSE, FALSE, sizeof(WnSplice)) };
+    WnEnvelopeScope caught = { .domain = WN_SPAN("example.org"),
+        .redirect = WN_SPAN_EMPTY,
+        .prepend = WN_SPAN_EMPTY,
+        .caught = true };
     WnSplice splice = { 9, 0, WN_SPAN("[spam] ") };
     WnEnvelopeRecipient first = { .address = WN_SPAN("a@example.com"),
         .notify = WN_SPAN("NEVER"),
@@ -145,6 +149,7 @@ fill_envelope(WnEnvelope *envelope)
     envelope->helo = WN_SPAN("client.example.org");
     g_array_append_val(envelope->scopes, plain);
     g_array_append_val(envelope->scopes, edited);
+    g_array_append_val(envelope->scopes, caught);
     g_array_append_val(envelope->recipients, first);
     g_array_append_val(envelope->recipients, second);
 }
@@ -179,8 +184,11 @@ test_envelope_round_trip(void)
     g_assert_true(wn_span_eq(read.envid, WN_SPAN("QQ314159")));
     g_assert_true(wn_span_eq(read.client, WN_SPAN("192.0.2.1")));
     g_assert_true(wn_span_eq(read.helo, WN_SPAN("client.example.org")));
-    g_assert_cmpuint(read.scopes->len, ==, 2);
+    g_assert_cmpuint(read.scopes->len, ==, 3);
     g_assert_null(g_array_index(read.scopes, WnEnvelopeScope, 0).splices);
+    g_assert_false(g_array_index(read.scopes, WnEnvelopeScope, 1).caught);
+    g_assert_null(g_array_index(read.scopes, WnEnvelopeScope, 2).splices);
+    g_assert_true(g_array_index(read.scopes, WnEnvelopeScope, 2).caught);
     edited = &g_array_index(read.scopes, WnEnvelopeScope, 1);
     g_assert_true(wn_span_eq(edited->redirect, WN_SPAN("spam@example.net")));
     g_assert_cmpuint(edited->splices->len, ==, 1);
@@ -228,7 +236,7 @@ test_envelope_scope_range(void)
     wn_envelope_init(&envelope);
     wn_writer_init(&writer);
     fill_envelope(&envelope);
-    g_array_index(envelope.recipients, WnEnvelopeRecipient, 0).scope = 2;
+    g_array_index(envelope.recipients, WnEnvelopeRecipient, 0).scope = 3;
     wn_envelope_write(&envelope, &writer);
     g_assert_false(is_readable(wn_writer_span(&writer)));
 }
