@@ -11,7 +11,8 @@
 #define FAILURE_TTL 5
 
 #define HEADER_LEN 12
-#define AD_BIT 0x20 /* in the header's fourth octet */
+#define ALIASES_MAX 16 /* one after the other */
+#define AD_BIT 0x20    /* in the header's fourth octet */
 
 typedef struct Parse {
     WnSpan message;
@@ -23,7 +24,7 @@ typedef struct Parse {
     uint32_t n_records;
     WnRecord records[WN_ANSWER_RECORDS_MAX];
     GString *texts; /* those of the records, each with a NUL behind */
-    GString *owner;
+    GString *owner; /* the name asked for, or what its aliases lead to */
     bool secure;
 } Parse;
 
@@ -209,8 +210,18 @@ fill_record(Parse *self, const Rr *rr, WnRecord *record)
     return false;
 }
 
+static bool
+is_owned(Parse *self, const Rr *rr)
+{
+    g_autoptr(GString) name = g_string_new(NULL);
+
+    if (expand_name(self, rr->name_at, name) == 0)
+        self->failed = true;
+    return !self->failed && g_string_equal(name, self->owner);
+}
+
 /* A record that cannot be read spoils the answer: what would be missing might
- * be what matters. */
+ * be what matters.  One that is another name's is none of it. */
 static void
 take_answer(Parse *self)
 {
@@ -218,14 +229,11 @@ take_answer(Parse *self)
     WnRecord record = { .type = rr.type };
     size_t begin = self->texts->len;
 
-    if (self->failed || rr.class != ns_c_in)
+    if (self->failed || rr.class != ns_c_in || rr.type != self->type
+        || self->n_records == WN_ANSWER_RECORDS_MAX || !is_owned(self, &rr))
         return;
     self->ttl = MIN(self->ttl, rr.ttl);
-    if (rr.type != self->type || self->n_records == WN_ANSWER_RECORDS_MAX)
-        return;
-    if (!fill_record(self, &rr, &record)
-        || (self->n_records == 0
-            && expand_name(self, rr.name_at, self->owner) == 0)) {
+    if (!fill_record(self, &rr, &record)) {
         self->failed = true;
         return;
     }
@@ -247,6 +255,49 @@ take_authority(Parse *self)
 }
 
 static void
+take_question(Parse *self)
+{
+    g_string_truncate(self->owner, 0);
+    if (rest(self) == 0 || expand_name(self, self->at, self->owner) == 0)
+        self->failed = true;
+    skip_name(self);
+    skip(self, 4);
+}
+
+/* The alias of the owner among the answers becomes the owner; false: it has
+ * none, or a broken one. */
+static bool
+follow_alias(Parse *self, uint32_t n_answers)
+{
+    size_t begin = self->at;
+
+    for (uint32_t i = 0; i < n_answers && !self->failed; i++) {
+        Rr rr = take_rr(self);
+
+        if (self->failed || rr.class != ns_c_in || rr.type != ns_t_cname
+            || !is_owned(self, &rr))
+            continue;
+        self->ttl = MIN(self->ttl, rr.ttl);
+        g_string_truncate(self->owner, 0);
+        self->at = begin;
+        if (expand_name(self, rr.data_at, self->owner) == 0)
+            self->failed = true;
+        return !self->failed;
+    }
+    self->at = begin;
+    return false;
+}
+
+static void
+follow_aliases(Parse *self, uint32_t n_answers)
+{
+    if (self->type == WN_RR_CNAME)
+        return;
+    for (int i = 0; i < ALIASES_MAX && follow_alias(self, n_answers); i++)
+        continue;
+}
+
+static void
 parse_message(Parse *self)
 {
     uint32_t n_questions;
@@ -259,10 +310,9 @@ parse_message(Parse *self)
     n_answers = take_number(self, 2);
     n_authorities = take_number(self, 2);
     skip(self, 2);
-    for (uint32_t i = 0; i < n_questions && !self->failed; i++) {
-        skip_name(self);
-        skip(self, 4);
-    }
+    for (uint32_t i = 0; i < n_questions && !self->failed; i++)
+        take_question(self);
+    follow_aliases(self, n_answers);
     for (uint32_t i = 0; i < n_answers && !self->failed; i++)
         take_answer(self);
     for (uint32_t i = 0; i < n_authorities && !self->failed; i++)

@@ -10,6 +10,7 @@
 #include "core/queue/queue.h"
 
 /* words: list, show, retry, hold, release, delete, bounce and what belongs to
- * them.  Appends the answer. */
-WnExit wn_queue_run_command(WnQueue *queue, const char *const *words,
-    GString *out);
+ * them.  Answers the call, now or later; nothing is done if one of the words is
+ * wrong. */
+void wn_queue_run_command(WnQueue *queue, const char *const *words,
+    WnControlCall *call);

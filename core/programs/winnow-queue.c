@@ -13,6 +13,10 @@
  *
  *    START -> waits for the lock -> READY -> delivering -> DRAIN -> nothing is
  *    under way -> exit
+ *
+ * A reload brings another configuration to the process that is there (CONFIG):
+ * a server may take minutes for the reply to a message, and to end before would
+ * send it again.
  */
 
 #include "core/base/clock.h"
@@ -105,10 +109,8 @@ static void
 on_control(void *user, WnControlCall *call, const char *const *words)
 {
     QueueProgram *self = user;
-    GString *text = g_string_new(NULL);
-    WnExit answer = wn_queue_run_command(self->queue, words, text);
 
-    wn_control_answer(call, answer, text);
+    wn_queue_run_command(self->queue, words, call);
 }
 
 static bool
@@ -126,7 +128,10 @@ listen_for_workers(QueueProgram *self, GError **error)
         self);
     self->control = wn_control_server_new(self->child.loop, control, on_control,
         self, error);
-    return self->control != NULL;
+    if (self->control == NULL)
+        return false;
+    wn_control_server_refuse_below(self->control, getppid());
+    return true;
 }
 
 static void
@@ -209,12 +214,30 @@ start(QueueProgram *self)
         try_lock(self);
 }
 
+/* Without it the program ends, and the next one begins with it. */
+static void
+change_config(QueueProgram *self, int take_fd)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(WnConfig)
+        former = wn_child_change_config(&self->child, take_fd, &error);
+
+    if (former == NULL)
+        give_up(self, error->message);
+    else if (self->queue != NULL)
+        wn_queue_use_config(self->queue, self->child.config);
+}
+
 static void
 on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
 {
     QueueProgram *self = user;
 
     (void)payload;
+    if (type == WN_CHILD_CONFIG) {
+        change_config(self, take_fd);
+        return;
+    }
     wn_fd_close(take_fd);
     if (type == WN_CHILD_START)
         start(self);

@@ -10,6 +10,9 @@
  *    report durable --dies here--> start: reports are read first, WnAccounts
  *                                  remembers what they say -> the message is
  *                                  read -> settled
+ *
+ * A report counts as long as it stands in the spool, be it sent: the queue may
+ * die again after that and before it has read the message.
  */
 
 #include "core/base/id.h"

@@ -73,10 +73,16 @@ is_global(const WnDsn *self)
 {
     bool ascii = wn_span_is_ascii(self->to);
 
-    for (size_t i = 0; i < self->n_recipients; i++)
+    for (size_t i = 0; i < self->n_recipients && !self->seven_bit; i++)
         ascii = ascii && wn_span_is_ascii(self->recipients[i].address)
                 && wn_span_is_ascii(self->recipients[i].orcpt);
     return !ascii;
+}
+
+static bool
+is_eight_bit(const WnDsn *self)
+{
+    return !self->seven_bit && !wn_span_is_ascii(original_text(self));
 }
 
 static void
@@ -97,7 +103,7 @@ add_header(const WnDsn *self, const char *boundary, bool global,
     wn_bounce_add_line(out, "Message-ID: <%s@%s>", id, self->hostname);
     wn_bounce_add_line(out, "Auto-Submitted: auto-replied");
     wn_bounce_add_line(out, "MIME-Version: 1.0");
-    if (global || !wn_span_is_ascii(original_text(self)))
+    if (global || is_eight_bit(self))
         wn_bounce_add_line(out, "Content-Transfer-Encoding: 8bit");
     wn_bounce_add_line(out,
         "Content-Type: multipart/report; report-type=%sdelivery-status;",
@@ -139,22 +145,33 @@ add_diagnostic(WnSpan reply, bool global, GByteArray *out)
             smtp ? "smtp; " : "x-winnow; ", reply, global);
 }
 
+/* In a report of ASCII alone, in the form of RFC 6533 §3 for that. */
+static void
+add_final_recipient(WnSpan address, bool global, GByteArray *out)
+{
+    bool ascii = wn_span_is_ascii(address);
+    g_autofree char *plain = global ? wn_span_dup(address)
+                                    : wn_orcpt_to_ascii(address);
+    g_autofree char *text = g_strconcat(ascii ? "rfc822; " : "utf-8; ", plain,
+        NULL);
+
+    wn_bounce_add_word(out, "Final-Recipient", wn_span_str(text), global);
+}
+
 static void
 add_recipient(const WnDsn *self, const WnDsnRecipient *recipient, bool global,
     GByteArray *out)
 {
-    bool ascii = wn_span_is_ascii(recipient->address);
     char id[WN_ID_TEXT_LEN + 1];
 
     wn_bounce_add(out, "\r\n");
     if (recipient->orcpt.len > 0) {
         g_autofree char *text = wn_orcpt_decode(recipient->orcpt, global);
 
-        wn_bounce_add_field(out, "Original-Recipient", "", wn_span_str(text),
+        wn_bounce_add_word(out, "Original-Recipient", wn_span_str(text),
             global);
     }
-    wn_bounce_add_field(out, "Final-Recipient", ascii ? "rfc822; " : "utf-8; ",
-        recipient->address, global);
+    add_final_recipient(recipient->address, global, out);
     wn_bounce_add_line(out, "Action: %s", action_name(recipient->action));
     wn_bounce_add_line(out, "Status: %s", recipient->status);
     if (recipient->remote.len > 0)
@@ -176,7 +193,7 @@ add_status(const WnDsn *self, bool global, GByteArray *out)
 
     wn_id_format(&self->original_id, id);
     if (self->envid.len > 0)
-        wn_bounce_add_field(out, "Original-Envelope-Id", "", wn_span_str(envid),
+        wn_bounce_add_word(out, "Original-Envelope-Id", wn_span_str(envid),
             global);
     wn_bounce_add_line(out, "Reporting-MTA: dns; %s", self->hostname);
     wn_bounce_add_line(out, "X-Winnow-Id: %s", id);
@@ -185,16 +202,27 @@ add_status(const WnDsn *self, bool global, GByteArray *out)
         add_recipient(self, &self->recipients[i], global, out);
 }
 
+static void
+add_plain(GByteArray *out, WnSpan text, bool seven_bit)
+{
+    guint begin = out->len;
+
+    g_byte_array_append(out, (const guint8 *)text.ptr, (guint)text.len);
+    for (guint i = begin; seven_bit && i < out->len; i++)
+        if (out->data[i] >= 0x80)
+            out->data[i] = '?';
+}
+
 /* Lines as they are, but none longer than may be. */
 static void
-add_bounded_lines(GByteArray *out, WnSpan text)
+add_bounded_lines(GByteArray *out, WnSpan text, bool seven_bit)
 {
     while (text.len > 0) {
         const char *end = memmem(text.ptr, text.len, "\r\n", 2);
         size_t len = end != NULL ? (size_t)(end - text.ptr) : text.len;
         size_t kept = MIN(len, LINE_MAX_LEN - 1);
 
-        g_byte_array_append(out, (const guint8 *)text.ptr, (guint)kept);
+        add_plain(out, wn_span_slice(text, 0, kept), seven_bit);
         if (kept < len) {
             wn_bounce_add(out, "\r\n ");
             text = wn_span_slice(text, kept, text.len);
@@ -211,7 +239,7 @@ static const char *
 original_type(const WnDsn *self)
 {
     WnSpan header = header_of(self->original);
-    bool utf8 = !wn_span_is_ascii(header)
+    bool utf8 = !self->seven_bit && !wn_span_is_ascii(header)
                 && g_utf8_validate_len(header.ptr, header.len, NULL);
 
     if (self->full)
@@ -238,12 +266,12 @@ wn_dsn_write(const WnDsn *self, GByteArray *out)
         global ? "message/global-delivery-status" : "message/delivery-status",
         global, out);
     add_status(self, global, out);
-    add_part(boundary, original_type(self), !wn_span_is_ascii(original), out);
+    add_part(boundary, original_type(self), is_eight_bit(self), out);
     if (self->full)
         g_byte_array_append(out, (const guint8 *)original.ptr,
             (guint)original.len);
     else
-        add_bounded_lines(out, original);
+        add_bounded_lines(out, original, self->seven_bit);
     wn_bounce_add_line(out, "\r\n--%s--", boundary);
 }
 

@@ -18,7 +18,7 @@ typedef struct WnDsnRecipient {
     WnDsnAction action;
     bool expired;    /* FAILED: for being too old */
     char status[12]; /* "5.1.1" */
-    WnSpan reply;    /* the server's, for Diagnostic-Code; may be empty */
+    WnSpan reply;    /* for Diagnostic-Code; may be empty */
     WnSpan remote;   /* the server's name; may be empty */
     int64_t last_attempt;
     int64_t will_retry_until; /* DELAYED */
@@ -35,8 +35,10 @@ typedef struct WnDsn {
     const WnDsnRecipient *recipients;
     size_t n_recipients;
     WnSpan
-        original; /* message as received (unstuffed); header or all goes in */
-    bool full;    /* RET=FULL and not too large */
+        original;   /* message as received (unstuffed); header or all goes in */
+    bool full;      /* RET=FULL and not too large */
+    bool seven_bit; /* nothing but ASCII, as far as the sender's address
+                     * allows; then original is ASCII, or not full */
 } WnDsn;
 
 /* The whole DSN, unstuffed, CRLF lines. */

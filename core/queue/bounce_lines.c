@@ -3,6 +3,7 @@
 
 #define FOLD_LEN 76
 #define TEXT_MAX 2048
+#define WORD_MAX_LEN 900 /* of a line of 998; a field's name is before it */
 
 void
 wn_bounce_add(GByteArray *out, const char *text)
@@ -57,8 +58,9 @@ wn_bounce_clean(WnSpan text, size_t max, bool utf8)
     return g_string_free(out, FALSE);
 }
 
-/* How much of text, longer than room, goes on a line: to a space, or else
- * between two characters. */
+/* How much of text, longer than room, goes on a line: to a space, even if that
+ * comes late; only what would be longer than a line may be is broken between
+ * two characters. */
 static size_t
 break_at(const char *text, size_t room)
 {
@@ -68,7 +70,10 @@ break_at(const char *text, size_t room)
         len--;
     if (len > 0)
         return len;
-    len = room;
+    len = strcspn(text, " ");
+    if (len <= WORD_MAX_LEN)
+        return len;
+    len = WORD_MAX_LEN;
     while (len > 1 && ((unsigned char)text[len] & 0xc0) == 0x80)
         len--;
     return len;
@@ -91,6 +96,15 @@ add_broken(GByteArray *out, const char *rest, size_t room, const char *indent)
     }
     wn_bounce_add(out, rest);
     wn_bounce_add(out, "\r\n");
+}
+
+void
+wn_bounce_add_word(GByteArray *out, const char *name, WnSpan value, bool utf8)
+{
+    g_autofree char *text = wn_bounce_clean(value, WORD_MAX_LEN, utf8);
+
+    g_strchomp(text);
+    wn_bounce_add_line(out, "%s: %s", name, text);
 }
 
 void

@@ -17,7 +17,12 @@ void wn_bounce_add_line(GByteArray *out, const char *format, ...)
  * (transfer full).  utf8: it may hold more than ASCII. */
 char *wn_bounce_clean(WnSpan text, size_t max, bool utf8);
 
-/* A field whose text came from outside, folded. */
+/* A field whose value came from outside and must stay in one piece, an address
+ * above all: on one line, as long as it may be. */
+void wn_bounce_add_word(GByteArray *out, const char *name, WnSpan value,
+    bool utf8);
+
+/* A field whose text came from outside, folded between words. */
 void wn_bounce_add_field(GByteArray *out, const char *name, const char *prefix,
     WnSpan value, bool utf8);
 

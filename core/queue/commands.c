@@ -1,273 +1,145 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/base/clock.h"
+#include "core/queue/outward.h"
 #include "core/queue/queue_private.h"
 #include "core/smtp/framing.h"
 
-static const char *
-state_name(WnParcelState state)
+#include <errno.h>
+
+/* What operators do to what is in the queue. */
+
+static void
+log_command_blindly(const WnParcel *parcel, const char *name)
 {
-    switch (state) {
-    case WN_PARCEL_STALLED:
-    case WN_PARCEL_HELD:
-        return "held";
-    case WN_PARCEL_WAITING:
-        return "waiting";
-    case WN_PARCEL_READY:
-        return "ready";
-    case WN_PARCEL_SENDING:
-    case WN_PARCEL_REPORTING:
-        return "sending";
-    }
-    return "waiting";
+    WnEvent event;
+
+    wn_event_begin_traced(&event, WN_LEVEL_WARNING, name);
+    wn_event_id(&event, &parcel->message->id);
+    wn_event_str(&event, "domain", parcel->domain);
+    wn_event_bool(&event, "damaged", true);
+    wn_event_str(&event, "by", "operator");
+    wn_event_end(&event);
 }
 
-/* Before the first snapshot there is nothing that could hold a parcel. */
-static const char *
-shown_state(const WnQueue *self, const WnParcel *parcel)
+/* What an operator does belongs to the message's story as well. */
+static void
+log_command(const WnParcel *parcel, const char *name)
 {
-    if (parcel->state == WN_PARCEL_STALLED && self->snapshot == NULL)
-        return "waiting";
-    return state_name(parcel->state);
+    WnSpoolContent content;
+    bool readable = wn_queued_read(parcel->message, WN_SPOOL_ENVELOPE, &content,
+        NULL);
+
+    if (!readable)
+        log_command_blindly(parcel, name);
+    for (uint32_t i = 0; readable && i < parcel->n_recipients; i++) {
+        WnEvent event;
+
+        wn_queue_event(&event, WN_LEVEL_INFO, name, parcel, &content.envelope,
+            i);
+        wn_event_str(&event, "by", "operator");
+        wn_event_end(&event);
+    }
+    wn_spool_content_clear(&content);
 }
 
 static bool
-matches(const WnQueue *self, const WnQueueFilter *filter,
-    const WnParcel *parcel)
+is_unreadable(const WnParcel *parcel)
 {
-    if (filter->domain != NULL
-        && (parcel->domain == NULL
-            || g_ascii_strcasecmp(filter->domain, parcel->domain) != 0))
-        return false;
-    return filter->state == NULL
-           || g_str_equal(filter->state, shown_state(self, parcel));
+    WnSpoolContent content;
+    bool readable = wn_queued_read(parcel->message, WN_SPOOL_ENVELOPE, &content,
+        NULL);
+
+    wn_spool_content_clear(&content);
+    return !readable;
 }
 
-static bool
-any_matches(const WnQueue *self, const WnQueueFilter *filter,
-    const WnQueued *message)
-{
-    if (filter->id != NULL && !wn_id_eq(filter->id, &message->id))
-        return false;
-    for (const WnParcel *parcel = message->parcels; parcel != NULL;
-         parcel = parcel->sibling)
-        if (matches(self, filter, parcel))
-            return true;
-    return false;
-}
-
-static void
-write_time(WnJson *json, const char *key, int64_t unix_ms)
-{
-    char text[WN_DATE_MAX];
-
-    wn_clock_iso8601(unix_ms, text);
-    wn_json_str(json, key, text);
-}
-
-static void
-write_recipient(const WnQueue *self, const WnParcel *parcel, uint32_t i,
-    const WnEnvelope *envelope, WnJson *json)
-{
-    const WnParcelRecipient *recipient = &parcel->recipients[i];
-    g_auto(WnWait) wait = wn_queue_explain(self, parcel);
-    g_autofree char *lenient = wn_queue_lenient_note(self, parcel);
-    WnSpan address = g_array_index(envelope->recipients, WnEnvelopeRecipient,
-        recipient->index)
-                         .address;
-
-    wn_json_open_object(json, NULL);
-    wn_json_span(json, "address", address);
-    wn_json_str(json, "state", shown_state(self, parcel));
-    wn_json_int(json, "attempts", parcel->attempts);
-    if (parcel->state == WN_PARCEL_WAITING)
-        write_time(json, "next_attempt",
-            wn_clock_unix_ms() + parcel->due_ms - wn_clock_mono_ms());
-    else
-        wn_json_str(json, "next_attempt", NULL);
-    wn_json_str(json, "last_reply", recipient->reply);
-    wn_json_str(json, "waits_for", wait.what);
-    wn_json_str(json, "released_by", wait.release);
-    if (lenient != NULL)
-        wn_json_str(json, "lenient_until", lenient);
-    wn_json_close_object(json);
-}
-
-static void
-write_message(const WnQueue *self, const WnQueueFilter *filter,
-    const WnQueued *message, const WnEnvelope *envelope, GString *out)
-{
-    char id[WN_ID_TEXT_LEN + 1];
-    WnJson json;
-
-    wn_id_format(&message->id, id);
-    wn_json_init(&json, out);
-    wn_json_open_object(&json, NULL);
-    wn_json_str(&json, "id", id);
-    write_time(&json, "arrived", message->arrived_ms);
-    wn_json_int(&json, "size", (int64_t)message->body_len - WN_RECORD_DOT_LEN);
-    wn_json_span(&json, "sender", envelope->sender);
-    wn_json_str(&json, "domain", message->parcels->domain);
-    wn_json_open_list(&json, "recipients");
-    for (const WnParcel *parcel = message->parcels; parcel != NULL;
-         parcel = parcel->sibling) {
-        if (!matches(self, filter, parcel))
-            continue;
-        for (uint32_t i = 0; i < parcel->n_recipients; i++)
-            write_recipient(self, parcel, i, envelope, &json);
-    }
-    wn_json_close_list(&json);
-    wn_json_close_object(&json);
-    g_string_append_c(out, '\n');
-}
-
-static void
-print_recipient(const WnQueue *self, const WnParcel *parcel, uint32_t i,
-    const WnEnvelope *envelope, GString *out)
-{
-    const WnParcelRecipient *recipient = &parcel->recipients[i];
-    g_auto(WnWait) wait = wn_queue_explain(self, parcel);
-    g_autofree char *lenient = wn_queue_lenient_note(self, parcel);
-    WnSpan address = g_array_index(envelope->recipients, WnEnvelopeRecipient,
-        recipient->index)
-                         .address;
-    char due[WN_DATE_MAX] = "-";
-
-    if (parcel->state == WN_PARCEL_WAITING)
-        wn_clock_iso8601(wn_clock_unix_ms() + parcel->due_ms
-                             - wn_clock_mono_ms(),
-            due);
-    g_string_append_printf(out, "    %-7s %.*s\n", shown_state(self, parcel),
-        (int)address.len, address.ptr);
-    g_string_append_printf(out, "            attempts %u, next %s\n",
-        parcel->attempts, due);
-    if (recipient->reply != NULL)
-        g_string_append_printf(out, "            last reply: %s\n",
-            recipient->reply);
-    g_string_append_printf(out,
-        "            waits for: %s\n            released by: %s\n", wait.what,
-        wait.release);
-    if (lenient != NULL)
-        g_string_append_printf(out,
-            "            5xx counts as temporary until %s\n", lenient);
-}
-
-static void
-print_message(const WnQueue *self, const WnQueueFilter *filter,
-    const WnQueued *message, const WnEnvelope *envelope, GString *out)
-{
-    char id[WN_ID_TEXT_LEN + 1], arrived[WN_DATE_MAX];
-
-    wn_id_format(&message->id, id);
-    wn_clock_iso8601(message->arrived_ms, arrived);
-    g_string_append_printf(out, "%s  %s  %" G_GUINT64_FORMAT " bytes  <%.*s>\n",
-        id, arrived, message->body_len - WN_RECORD_DOT_LEN,
-        (int)envelope->sender.len, envelope->sender.ptr);
-    for (const WnParcel *parcel = message->parcels; parcel != NULL;
-         parcel = parcel->sibling) {
-        if (!matches(self, filter, parcel))
-            continue;
-        for (uint32_t i = 0; i < parcel->n_recipients; i++)
-            print_recipient(self, parcel, i, envelope, out);
-    }
-}
-
-void
-wn_queue_list(WnQueue *self, const WnQueueFilter *filter, WnQueueFormat format,
-    unsigned limit, GString *out)
-{
-    unsigned n = 0;
-
-    for (const WnQueued *message = self->messages.head;
-         message != NULL && n < limit; message = message->next) {
-        WnSpoolContent content;
-        bool good;
-
-        if (!any_matches(self, filter, message))
-            continue;
-        good = wn_spool_read(&message->record, WN_SPOOL_ENVELOPE, &content,
-            NULL);
-        if (good && format == WN_QUEUE_JSON)
-            write_message(self, filter, message, &content.envelope, out);
-        else if (good)
-            print_message(self, filter, message, &content.envelope, out);
-        wn_spool_content_clear(&content);
-        n++;
-    }
-}
-
-static void
+static WnQueueApplied
 retry(WnQueue *self, WnParcel *parcel)
 {
-    parcel->avoid = -1;
-    if (parcel->destination != NULL)
-        wn_destination_forgive(parcel->destination);
+    WnDestination *destination = wn_queue_destination(self, parcel);
+
+    if (parcel->state == WN_PARCEL_STALLED && destination == NULL)
+        return WN_QUEUE_IS_STALLED;
+    log_command(parcel, "retried");
+    wn_parcel_new_attempt(parcel);
+    if (destination != NULL)
+        wn_destination_forgive(destination);
     wn_queue_route(self, parcel, WN_LINE_END);
+    return WN_QUEUE_DONE;
 }
 
-static void
+static WnQueueApplied
 release(WnQueue *self, WnParcel *parcel)
 {
-    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
-        parcel->recipients[i].result = WN_RESULT_NONE;
+    if (is_unreadable(parcel))
+        return WN_QUEUE_IS_DAMAGED;
+    log_command(parcel, "released");
+    wn_parcel_new_attempt(parcel);
+    for (uint32_t i = 0; i < parcel->n_recipients; i++)
         wn_queue_settle(parcel, i, WN_OUTCOME_RELEASED);
-    }
     wn_queue_route(self, parcel, WN_LINE_END);
+    return WN_QUEUE_DONE;
 }
 
 static void delete (WnQueue *self, WnParcel *parcel)
 {
+    log_command(parcel, "deleted");
     for (uint32_t i = 0; i < parcel->n_recipients; i++)
         wn_queue_settle(parcel, i, WN_OUTCOME_DELETED);
     wn_queue_free_parcel(self, parcel);
 }
 
-static void
+/* Whom to tell stands in the envelope; the sender of what was forwarded is not
+ * told, and the copy would just be gone. */
+static WnQueueApplied
 bounce(WnQueue *self, WnParcel *parcel)
 {
+    if (is_unreadable(parcel))
+        return WN_QUEUE_IS_DAMAGED;
+    if (parcel->redirected)
+        return WN_QUEUE_IS_FORWARDED;
     for (uint32_t i = 0; i < parcel->n_recipients; i++) {
         const char *last = parcel->recipients[i].reply;
-        g_autofree char *reply = g_strconcat("returned by the operator of the "
-                                             "relay",
-            last != NULL ? "; the last attempt brought: " : "", last, NULL);
+        g_autofree char *reply = NULL;
 
+        /* The report of an earlier return could not be stored. */
+        if (last != NULL && g_str_has_prefix(last, WN_OUTWARD_RETURNED))
+            continue;
+        reply = g_strconcat(WN_OUTWARD_RETURNED,
+            last != NULL ? WN_OUTWARD_LAST : "", last, NULL);
         wn_parcel_set_reply(parcel, i, reply);
     }
     wn_queue_report_failure(self, parcel, WN_OUTCOME_BOUNCED);
+    return WN_QUEUE_DONE;
 }
 
 /* What is on its way, to a server or to the journal, cannot be called back. */
-static bool
+static WnQueueApplied
 apply(WnQueue *self, WnQueueCommand command, WnParcel *parcel)
 {
     bool held = parcel->state == WN_PARCEL_HELD;
 
-    if (parcel->state == WN_PARCEL_SENDING
-        || parcel->state == WN_PARCEL_REPORTING)
-        return false;
+    if (parcel->state == WN_PARCEL_SENDING)
+        return WN_QUEUE_IS_SENT;
+    if (parcel->state == WN_PARCEL_REPORTING)
+        return WN_QUEUE_IS_REPORTED;
     switch (command) {
     case WN_QUEUE_RETRY:
-        if (held)
-            return false;
-        retry(self, parcel);
-        return true;
+        return held ? WN_QUEUE_IS_HELD : retry(self, parcel);
     case WN_QUEUE_HOLD:
         if (held)
-            return false;
+            return WN_QUEUE_IS_HELD;
+        log_command(parcel, "held");
         wn_queue_hold_noted(self, parcel);
-        return true;
+        return WN_QUEUE_DONE;
     case WN_QUEUE_RELEASE:
-        if (!held)
-            return false;
-        release(self, parcel);
-        return true;
+        return held ? release(self, parcel) : WN_QUEUE_IS_NOT_HELD;
     case WN_QUEUE_DELETE:
         delete (self, parcel);
-        return true;
+        return WN_QUEUE_DONE;
     case WN_QUEUE_BOUNCE:
-        bounce(self, parcel);
-        return true;
+        return bounce(self, parcel);
     }
-    return false;
+    return WN_QUEUE_DONE;
 }
 
 static bool
@@ -281,12 +153,11 @@ has_parcel(const WnQueued *message, const WnParcel *parcel)
 }
 
 /* What is done to one parcel may set others of the message going. */
-static unsigned
-apply_to_message(WnQueue *self, WnQueueCommand command,
-    const WnQueueFilter *filter, WnQueued *message)
+void
+wn_queue_command_message(WnQueue *self, WnQueueCommand command,
+    const WnQueueFilter *filter, WnQueued *message, WnQueueTally *tally)
 {
     g_autoptr(GPtrArray) parcels = g_ptr_array_new();
-    unsigned n = 0;
 
     for (WnParcel *own = message->parcels; own != NULL; own = own->sibling)
         g_ptr_array_add(parcels, own);
@@ -294,33 +165,35 @@ apply_to_message(WnQueue *self, WnQueueCommand command,
         WnParcel *parcel = parcels->pdata[i];
         uint32_t n_recipients;
 
-        if (!has_parcel(message, parcel) || !matches(self, filter, parcel))
+        if (!has_parcel(message, parcel)
+            || !wn_queue_matches(self, filter, parcel))
             continue;
         n_recipients = parcel->n_recipients;
-        if (apply(self, command, parcel))
-            n += n_recipients;
+        tally->n[apply(self, command, parcel)] += n_recipients;
     }
-    return n;
 }
 
 unsigned
 wn_queue_command(WnQueue *self, WnQueueCommand command,
-    const WnQueueFilter *filter)
+    const WnQueueFilter *filter, WnQueueTally *tally)
 {
-    WnQueued *message = self->messages.head;
-    unsigned n = 0;
+    WnQueued *message = filter->id != NULL
+                            ? wn_queued_find(&self->messages, filter->id)
+                            : self->messages.head;
+    WnQueueTally own = { { 0 } };
 
     while (message != NULL) {
         WnQueued *next;
 
         wn_queued_hold(message);
-        if (any_matches(self, filter, message))
-            n += apply_to_message(self, command, filter, message);
-        next = message->next;
+        wn_queue_command_message(self, command, filter, message, &own);
+        next = filter->id != NULL ? message->same_id : message->next;
         wn_queued_drop(message);
         message = next;
     }
-    return n;
+    for (size_t i = 0; tally != NULL && i < WN_QUEUE_APPLIED_MAX; i++)
+        tally->n[i] += own.n[i];
+    return own.n[WN_QUEUE_DONE];
 }
 
 static void
@@ -349,17 +222,18 @@ show_first_scope(const WnSpoolContent *content, GString *out)
 }
 
 bool
-wn_queue_show_message(WnQueue *self, const WnId *id, GString *out)
+wn_queue_show_message(WnQueue *self, const WnId *id, GString *out,
+    GError **error)
 {
-    const WnQueued *message = self->messages.head;
+    const WnQueued *message = wn_queued_find(&self->messages, id);
     WnSpoolContent content;
     bool readable;
 
-    while (message != NULL && !wn_id_eq(&message->id, id))
-        message = message->next;
-    if (message == NULL)
+    if (message == NULL) {
+        g_set_error(error, WN_JOURNAL_ERROR, ENOENT, "it is not in the queue");
         return false;
-    readable = wn_spool_read(&message->record, WN_SPOOL_WHOLE, &content, NULL);
+    }
+    readable = wn_queued_read(message, WN_SPOOL_WHOLE, &content, error);
     if (readable && content.envelope.scopes->len > 0)
         show_first_scope(&content, out);
     wn_spool_content_clear(&content);

@@ -112,9 +112,14 @@ wn_courier_new(WnDestination *destination, WnLoop *loop, WnEndpoint *endpoint,
     self->spelled = g_ptr_array_new_with_free_func(g_free);
     describe(self);
     self->policy = config->tls;
+    if (config->source != NULL)
+        self->source = *config->source;
+    self->dane_version = wn_endpoint_dane_version(endpoint);
     self->assurance = "none";
     self->tls_name = g_strdup(config->tls_name);
     self->tls_other_name = g_strdup(config->tls_other_name);
+    self->hostname = g_strdup(config->hostname);
+    own.hostname = self->hostname;
     own.tls_name = self->tls_name;
     own.tls_other_name = self->tls_other_name;
     self->client = wn_smtp_client_new(loop, &own, &client_handler, self);
@@ -130,6 +135,7 @@ dispose(WnCourier *self)
         wn_spool_content_clear(&self->content);
     g_array_unref(self->recipients);
     g_ptr_array_unref(self->spelled);
+    g_free(self->hostname);
     g_free(self->tls_name);
     g_free(self->tls_other_name);
     g_free(self);
@@ -202,19 +208,6 @@ add_recipient(WnCourier *self, const WnParcel *parcel, uint32_t index)
     g_array_append_val(self->recipients, outgoing);
 }
 
-/* Set again for every transaction: it is a fact of what is sent, not of what
- * the client said (RFC 6531 §3.6). */
-static bool
-needs_utf8(const WnOutgoing *outgoing)
-{
-    if (!wn_span_is_ascii(outgoing->sender))
-        return true;
-    for (uint32_t i = 0; i < outgoing->n_recipients; i++)
-        if (!wn_span_is_ascii(outgoing->recipients[i].address))
-            return true;
-    return false;
-}
-
 static void
 compose(WnCourier *self, const WnParcel *parcel)
 {
@@ -236,16 +229,17 @@ compose(WnCourier *self, const WnParcel *parcel)
         .n_recipients = self->recipients->len,
         .prepend = scope->prepend,
         .wire = self->content.wire,
+        .source = wn_spool_content_guard(&self->content),
         .splices = scope->splices,
         .eight_bit = envelope->flags & WN_ENVELOPE_8BIT };
     self->outgoing.utf8 = (envelope->flags & WN_ENVELOPE_UTF8)
-                          || needs_utf8(&self->outgoing);
+                          || !wn_span_is_ascii(self->outgoing.sender);
 }
 
 bool
 wn_courier_carry(WnCourier *self, WnParcel *parcel, GError **error)
 {
-    g_assert(self->state == WN_COURIER_IDLE);
+    g_assert(self->state == WN_COURIER_BUSY && self->parcel == NULL);
     if (!wn_spool_read(&parcel->message->record, WN_SPOOL_WHOLE, &self->content,
             error)) {
         wn_spool_content_clear(&self->content);
@@ -261,7 +255,10 @@ wn_courier_carry(WnCourier *self, WnParcel *parcel, GError **error)
     self->parcel = parcel;
     self->failed = false;
     self->lost = false;
-    self->state = WN_COURIER_BUSY;
+    self->unfit = false;
+    self->deferring = false;
+    self->soured = false;
+    self->served = false;
     self->began_us = wn_clock_mono_us();
     wn_smtp_client_send(self->client, &self->outgoing);
     return true;

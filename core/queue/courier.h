@@ -51,8 +51,15 @@ struct WnCourier {
     uint32_t n_carried;
     bool failed; /* some of its parcel is to be tried by another at once */
     bool lost;   /* the connection ended under its parcel */
-    WnClientTls policy; /* of its connection */
-    char *tls_name, *tls_other_name;
+    bool unfit;  /* it does not take some of its parcel, and another one may */
+    bool deferring; /* it has deferred some, and another one is asked at once */
+    bool soured;    /* it has deferred some for reasons of its own */
+    bool served;    /* it has answered for some in any other way */
+    WnNetaddr source;      /* of the egress pool; len 0: any */
+    bool astray;           /* which has not that address any more */
+    WnClientTls policy;    /* of its connection */
+    unsigned dane_version; /* of its endpoint, when it was made */
+    char *hostname, *tls_name, *tls_other_name;
     char tls[64]; /* "TLSv1.3 with TLS_AES_256_GCM_SHA384"; "": plain */
     const char *assurance; /* what TLS has shown: "dane"; "none": plain */
     char server[128];      /* "mail.example.com[192.0.2.1]:25" */
@@ -71,5 +78,6 @@ WnCourier *wn_courier_new(WnDestination *destination, WnLoop *loop,
 void wn_courier_free(WnCourier *self);
 void wn_courier_quit(WnCourier *self); /* and frees it; IDLE only */
 
-/* IDLE only.  False with error: the message is damaged and was not sent. */
+/* BUSY without a parcel only.  False with error: the message is damaged and was
+ * not sent. */
 bool wn_courier_carry(WnCourier *self, WnParcel *parcel, GError **error);

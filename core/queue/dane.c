@@ -10,7 +10,8 @@ struct WnDane {
     WnDaneFn fn;
     void *user;
 
-    WnDaneState state;
+    WnDaneState concluded; /* ASKING: never */
+    unsigned version;
     char *base;
     GPtrArray *records;
     int64_t expires_ms;
@@ -39,28 +40,67 @@ forget_candidates(WnDane *self)
 }
 
 static void
-conclude(WnDane *self, WnDaneState state)
+tell(WnDane *self)
 {
-    self->state = state;
     self->expires_ms = self->earliest_ms;
-    if (state != WN_DANE_RECORDS) {
-        g_clear_pointer(&self->records, g_ptr_array_unref);
-        g_clear_pointer(&self->base, g_free);
-    }
     self->fn(self->user);
 }
 
+/* Without records. */
 static void
-take_records(WnDane *self, const WnResolution *answer)
+conclude(WnDane *self, WnDaneState state)
 {
+    self->version += self->concluded != state;
+    self->concluded = state;
     g_clear_pointer(&self->records, g_ptr_array_unref);
-    self->records = g_ptr_array_new_with_free_func(
+    g_clear_pointer(&self->base, g_free);
+    tell(self);
+}
+
+/* Name servers rotate them. */
+static bool
+has_record(const GPtrArray *records, const GBytes *record)
+{
+    for (guint i = 0; i < records->len; i++)
+        if (g_bytes_equal(records->pdata[i], record))
+            return true;
+    return false;
+}
+
+static bool
+has_all(const GPtrArray *records, const GPtrArray *others)
+{
+    for (guint i = 0; i < others->len; i++)
+        if (!has_record(records, others->pdata[i]))
+            return false;
+    return true;
+}
+
+static bool
+is_as_before(const WnDane *self, const char *base, const GPtrArray *records)
+{
+    return self->concluded == WN_DANE_RECORDS && g_str_equal(self->base, base)
+           && has_all(self->records, records)
+           && has_all(records, self->records);
+}
+
+static void
+conclude_records(WnDane *self, const WnResolution *answer)
+{
+    const char *base = self->candidates[self->candidate];
+    GPtrArray *records = g_ptr_array_new_with_free_func(
         (GDestroyNotify)g_bytes_unref);
+
     for (uint32_t i = 0; i < answer->n_records; i++)
-        g_ptr_array_add(self->records,
+        g_ptr_array_add(records,
             g_bytes_new(answer->records[i].text, answer->records[i].text_len));
+    self->version += !is_as_before(self, base, records);
+    self->concluded = WN_DANE_RECORDS;
+    g_clear_pointer(&self->records, g_ptr_array_unref);
+    self->records = records;
     g_free(self->base);
-    self->base = g_strdup(self->candidates[self->candidate]);
+    self->base = g_strdup(base);
+    tell(self);
 }
 
 static void ask_records(WnDane *self);
@@ -75,8 +115,7 @@ on_records(void *user, const WnResolution *answer)
     if (answer->status == WN_RESOLVED_FAILED) {
         conclude(self, WN_DANE_FAILED);
     } else if (answer->status == WN_RESOLVED_FOUND && answer->secure) {
-        take_records(self, answer);
-        conclude(self, WN_DANE_RECORDS);
+        conclude_records(self, answer);
     } else if (++self->candidate < self->n_candidates) {
         ask_records(self);
     } else {
@@ -224,7 +263,16 @@ wn_dane_free(WnDane *self)
 WnDaneState
 wn_dane_state(const WnDane *self)
 {
-    return self->state;
+    bool asking = self->questions[0] != NULL || self->questions[1] != NULL;
+
+    return asking && self->concluded != WN_DANE_RECORDS ? WN_DANE_ASKING
+                                                        : self->concluded;
+}
+
+unsigned
+wn_dane_version(const WnDane *self)
+{
+    return self->version;
 }
 
 const char *

@@ -4,18 +4,19 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/queue/backlog.h"
+#include "core/queue/crew.h"
 #include "core/queue/egress.h"
+#include "core/queue/pump.h"
 
-#define LOOK_AHEAD 8          /* past parcels that avoid this server */
-#define UNPROVEN_CONNECTING 2 /* at a time, before anything has worked */
 #define TLS_BROKEN_MS (10 * 60 * 1000)
 #define SLOW_MS (10 * 60 * 1000) /* an address that was overtaken */
 #define LIMIT_STAYS_MS 10000     /* after a server took no more connections */
 #define LOST_MAX 5  /* connections lost in a row until it counts as down */
 #define TRIES_MAX 5 /* servers or connections in one attempt */
 
-static void
-note_failure(WnDestination *self, const WnSent *why, const char *server)
+void
+wn_destination_note_failure(WnDestination *self, const WnSent *why,
+    const char *server)
 {
     self->failure_kind = why->kind;
     self->failure_code = why->code;
@@ -26,100 +27,6 @@ note_failure(WnDestination *self, const WnSent *why, const char *server)
     g_strlcpy(self->failure_server, server, sizeof(self->failure_server));
     g_free(self->failure_text);
     self->failure_text = g_strdup(why->text);
-}
-
-/* The first parcel that does not avoid the server, near the front. */
-static WnParcel *
-take(WnDestination *self, int16_t server)
-{
-    WnParcel *parcel = self->line.head;
-
-    for (int i = 0; i < LOOK_AHEAD && parcel != NULL; i++) {
-        if (parcel->avoid < 0 || parcel->avoid != server) {
-            wn_parcel_unline(parcel);
-            return parcel;
-        }
-        parcel = parcel->next;
-    }
-    return NULL;
-}
-
-/* Whether the courier has got something to do. */
-static bool
-give_work(WnDestination *self, WnCourier *courier)
-{
-    WnDestinations *all = self->all;
-    WnParcel *parcel;
-
-    while (!all->draining
-           && (parcel = take(self, wn_endpoint_server(courier->endpoint)))
-                  != NULL) {
-        g_autoptr(GError) error = NULL;
-
-        if (parcel->route_turn != all->turn) {
-            all->handler->reroute(all->user, parcel);
-            continue;
-        }
-        parcel->state = WN_PARCEL_SENDING;
-        if (wn_courier_carry(courier, parcel, &error)) {
-            all->n_sending++;
-            wn_endpoint_assigned(courier->endpoint);
-            return true;
-        }
-        all->handler->damaged(all->user, parcel, error);
-    }
-    return false;
-}
-
-static void
-leave_idle(WnCourier *courier)
-{
-    WnDestination *self = courier->destination;
-
-    if (courier->idle_link.prev == NULL && courier->idle_link.next == NULL
-        && self->all->idle.head != &courier->idle_link)
-        return;
-    wn_timer_unset(&courier->idle);
-    g_queue_unlink(&self->all->idle, &courier->idle_link);
-    self->n_idle--;
-}
-
-static void
-forget(WnCourier *courier)
-{
-    WnDestination *self = courier->destination;
-
-    leave_idle(courier);
-    g_queue_unlink(&self->couriers, &courier->link);
-    if (courier->state == WN_COURIER_CONNECTING) {
-        self->n_connecting--;
-        courier->endpoint->n_connecting--;
-    }
-    courier->endpoint->n_couriers--;
-    wn_destinations_gone(self->all);
-}
-
-static void
-dismiss(WnCourier *courier)
-{
-    forget(courier);
-    wn_courier_quit(courier);
-}
-
-static void
-on_idle_too_long(void *user)
-{
-    dismiss(user);
-}
-
-static void
-become_idle(WnCourier *courier)
-{
-    WnDestination *self = courier->destination;
-
-    g_queue_push_tail_link(&self->all->idle, &courier->idle_link);
-    self->n_idle++;
-    wn_timer_set(&courier->idle, WN_COURIER_IDLE_MS);
 }
 
 /* Addresses of the same server that were tried before and have not even been
@@ -162,10 +69,11 @@ on_ready(void *user, WnCourier *courier)
 
     if (courier->n_carried == 0)
         greeted(self, courier);
-    if (courier->n_carried >= WN_COURIER_MESSAGES_MAX || self->all->draining)
-        dismiss(courier);
-    else if (!give_work(self, courier))
-        become_idle(courier);
+    if (courier->n_carried >= WN_COURIER_MESSAGES_MAX || self->all->draining
+        || !wn_crew_is_trusted(courier))
+        wn_crew_dismiss(courier);
+    else if (wn_pump_give_work(self, courier) != WN_WORK_CARRIED)
+        wn_crew_rest(courier);
     wn_destination_pump(self);
 }
 
@@ -187,8 +95,76 @@ may_try_again(WnDestination *self, WnCourier *courier, const WnSent *sent)
         return false;
     if (courier->n_carried > 0 && g_str_equal(sent->command, "MAIL"))
         return true;
-    return wn_servers_pick(self->servers, wn_endpoint_server(courier->endpoint))
+    return wn_servers_pick(self->servers, wn_endpoint_server(courier->endpoint),
+               parcel->unfit | parcel->deferring)
            != NULL;
+}
+
+/* It is for all servers of the domain together to say that they do not take a
+ * message: another one is asked at once, or waited for.  What a server has said
+ * of one recipient, his address above all, is nothing against another, even if
+ * it has deferred him. */
+static void
+judge_unfit(WnDestination *self, WnCourier *courier, uint32_t target,
+    WnAttempt *attempt)
+{
+    WnParcel *parcel = courier->parcel;
+    uint32_t bit = wn_server_bit(wn_endpoint_server(courier->endpoint));
+    uint32_t ruled_out = wn_parcel_rule_out(parcel, target, bit);
+    uint32_t tried = parcel->unfit | parcel->deferring | bit;
+
+    if (bit != 0 && parcel->n_lost < TRIES_MAX
+        && wn_servers_pick(self->servers, -1, tried) != NULL)
+        attempt->again = courier->unfit = true;
+    else if (!wn_servers_are_all(self->servers, ruled_out))
+        attempt->sent.kind = WN_SENT_TEMPORARY;
+}
+
+/* The server has a trouble of its own.  What it says of a mailbox (4.2.x), or
+ * of too much at once, another one would say as well. */
+static bool
+is_server_trouble(const WnSent *sent)
+{
+    if (sent->kind != WN_SENT_TEMPORARY || sent->code == 0 || sent->crowded
+        || sent->unfit || is_end(sent)
+        || g_str_has_prefix(sent->enhanced, "4.2."))
+        return false;
+    return sent->code != 452 || g_str_equal(sent->command, "MAIL")
+           || g_str_has_prefix(sent->enhanced, "4.3.");
+}
+
+/* What one server defers another one may take: each is asked once in an
+ * attempt, as with the next MX (RFC 5321 §5.1). */
+static void
+judge_deferral(WnDestination *self, WnCourier *courier, WnAttempt *attempt)
+{
+    const WnParcel *parcel = courier->parcel;
+    uint32_t bit = wn_server_bit(wn_endpoint_server(courier->endpoint));
+    uint32_t tried = parcel->unfit | parcel->deferring;
+    unsigned n_tries = (unsigned)__builtin_popcount(tried) + parcel->n_lost + 1;
+
+    courier->soured = true;
+    if (bit == 0 || n_tries >= TRIES_MAX
+        || wn_servers_pick(self->servers, -1, tried | bit) == NULL)
+        return;
+    attempt->again = courier->deferring = true;
+}
+
+static void
+judge(WnDestination *self, WnCourier *courier, uint32_t target,
+    WnAttempt *attempt)
+{
+    attempt->again = may_try_again(self, courier, &attempt->sent);
+    courier->failed |= attempt->again;
+    if (attempt->sent.unfit)
+        judge_unfit(self, courier, target, attempt);
+    else if (is_server_trouble(&attempt->sent))
+        judge_deferral(self, courier, attempt);
+    else if (!is_end(&attempt->sent))
+        courier->served = true;
+    courier->lost |= is_end(&attempt->sent);
+    if (attempt->sent.kind != WN_SENT_LOST)
+        wn_endpoint_heard(courier->endpoint);
 }
 
 static void
@@ -201,15 +177,43 @@ grow(WnDestination *self)
 }
 
 static void
+forget_servers(WnParcel *parcel)
+{
+    for (; parcel != NULL; parcel = parcel->next)
+        wn_parcel_forget_servers(parcel);
+}
+
+void
+wn_destination_check_numbers(WnDestination *self)
+{
+    unsigned now = wn_servers_numbering(self->servers);
+
+    if (self->numbering == now)
+        return;
+    self->numbering = now;
+    if (!self->marked)
+        return;
+    self->marked = false;
+    forget_servers(self->line.head);
+    forget_servers(self->moved.head);
+    for (GList *link = self->couriers.head; link != NULL; link = link->next) {
+        const WnCourier *courier = link->data;
+
+        if (courier->parcel != NULL)
+            wn_parcel_forget_servers(courier->parcel);
+    }
+}
+
+static void
 on_sent(void *user, WnCourier *courier, uint32_t target,
     const WnAttempt *attempt)
 {
     WnDestination *self = user;
     WnAttempt full = *attempt;
 
-    full.again = may_try_again(self, courier, &attempt->sent);
-    courier->failed |= full.again;
-    courier->lost |= is_end(&attempt->sent);
+    wn_destination_check_numbers(self);
+    judge(self, courier, target, &full);
+    self->marked |= full.again || full.sent.unfit;
     if (attempt->sent.kind == WN_SENT_OK) {
         courier->endpoint->n_lost = 0;
         grow(self);
@@ -221,11 +225,22 @@ static void
 on_carried(void *user, WnCourier *courier, WnParcel *parcel)
 {
     WnDestination *self = user;
+    int16_t server = wn_endpoint_server(courier->endpoint);
 
+    wn_destination_check_numbers(self);
+    wn_endpoint_ends(courier->endpoint);
+    if (courier->served)
+        wn_endpoint_served(courier->endpoint);
+    else if (courier->soured)
+        wn_endpoint_soured(courier->endpoint);
     if (courier->failed) {
         parcel->n_lost++;
-        parcel->avoid = wn_endpoint_server(courier->endpoint);
+        parcel->avoid = server;
     }
+    if (courier->unfit)
+        parcel->unfit |= wn_server_bit(server);
+    if (courier->deferring)
+        parcel->deferring |= wn_server_bit(server);
     self->all->n_sending--;
     self->all->handler->carried(self->all->user, parcel);
 }
@@ -241,7 +256,7 @@ connect_failed(WnDestination *self, WnCourier *courier, const WnSent *why)
         endpoint->clear_until_ms = wn_clock_mono_ms() + TLS_BROKEN_MS;
         return;
     }
-    note_failure(self, why, courier->server);
+    wn_destination_note_failure(self, why, courier->server);
     if (n_working > 0) {
         /* It has as many connections as it wants. */
         self->limit = MAX(1, MIN(self->limit, n_working));
@@ -260,11 +275,11 @@ on_dead(void *user, WnCourier *courier, const WnSent *why)
     bool connecting = courier->state == WN_COURIER_CONNECTING;
     bool lost = courier->state == WN_COURIER_BUSY && courier->lost;
 
-    forget(courier);
+    wn_crew_leave(courier);
     if (connecting) {
         connect_failed(self, courier, why);
     } else if (lost && ++endpoint->n_lost >= LOST_MAX) {
-        note_failure(self, why, courier->server);
+        wn_destination_note_failure(self, why, courier->server);
         wn_endpoint_failed(endpoint);
     }
     wn_courier_free(courier);
@@ -288,48 +303,42 @@ static const WnCourierHandler courier_handler = { .ready = on_ready,
     .carried = on_carried,
     .dead = on_dead };
 
-static void
-begin_refusing(WnDestination *self, const WnSent *why)
-{
-    if (why != NULL)
-        note_failure(self, why, "");
-    self->proven = false;
-    self->limit = 1;
-    wn_backlog_refuse(self);
-}
+static void on_race(void *user);
 
+/* The operator's fault: the other addresses of the pool, and of the servers,
+ * are used on. */
 static void
-no_egress(WnDestination *self, const char *text)
+no_source(WnDestination *self, WnEndpoint *endpoint)
 {
+    g_autofree char *text = g_strdup_printf("no %s address of egress pool %s "
+                                            "is on this host",
+        endpoint->address.len == 4 ? "IPv4" : "IPv6", self->route->egress);
     WnSent why = { .kind = WN_SENT_TEMPORARY,
         .enhanced = "4.3.5",
         .text = text,
         .command = "route" };
 
-    begin_refusing(self, &why);
+    if (endpoint->backoff_ms == 0)
+        wn_remark(WN_LEVEL_ERROR, "%s", text);
+    wn_destination_note_failure(self, &why, "");
+    wn_endpoint_failed(endpoint);
 }
 
-static void on_race(void *user);
-
-static bool
-open_courier(WnDestination *self, WnEndpoint *endpoint)
+void
+wn_destination_open(WnDestination *self, WnEndpoint *endpoint)
 {
     WnLoop *loop = self->all->config.loop;
     WnClientConfig config;
     WnCourier *courier;
 
-    if (!wn_destination_client_config(self, endpoint, &config))
-        return false;
+    if (!wn_destination_client_config(self, endpoint, &config)) {
+        no_source(self, endpoint);
+        return;
+    }
     courier = wn_courier_new(self, loop, endpoint, &config, &courier_handler);
-    wn_timer_init(&courier->idle, loop, on_idle_too_long, courier);
     wn_timer_init(&courier->race, loop, on_race, courier);
     wn_timer_set(&courier->race, races[0].after_ms);
-    g_queue_push_tail_link(&self->couriers, &courier->link);
-    self->n_connecting++;
-    endpoint->n_connecting++;
-    endpoint->n_couriers++;
-    self->all->n_couriers++;
-    return true;
+    wn_crew_join(self, courier);
 }
 
 static void
@@ -349,136 +358,16 @@ on_race(void *user)
         return;
     rival = wn_servers_rival(self->servers, courier->endpoint, race->rival);
     if (rival != NULL && wn_destinations_admit(self->all, self))
-        open_courier(self, rival);
-}
-
-static WnCourier *
-find_idle(WnDestination *self, const WnEndpoint *endpoint)
-{
-    if (self->n_idle == 0)
-        return NULL;
-    for (GList *link = self->couriers.head; link != NULL; link = link->next) {
-        WnCourier *courier = link->data;
-
-        if (courier->state == WN_COURIER_IDLE
-            && (endpoint == NULL || courier->endpoint == endpoint))
-            return courier;
-    }
-    return NULL;
-}
-
-/* More connections than parcels would have nothing to do; an address that has
- * just failed is tried with one. */
-static bool
-may_open(WnDestination *self, const WnEndpoint *endpoint)
-{
-    if (self->couriers.length >= (guint)self->limit
-        || self->n_connecting >= self->line.n)
-        return false;
-    if (!self->proven && self->n_connecting >= UNPROVEN_CONNECTING)
-        return false;
-    if (endpoint->backoff_ms > 0 && endpoint->n_connecting > 0)
-        return false;
-    return wn_destinations_admit(self->all, self);
-}
-
-/* Nothing can be opened: is somebody still busy with it, or is this the end of
- * the attempt for all that are in line? */
-static void
-no_endpoint(WnDestination *self)
-{
-    WnSent why = { .kind = WN_SENT_TEMPORARY,
-        .enhanced = "4.4.1",
-        .text = wn_servers_problem(self->servers),
-        .command = "DNS" };
-
-    switch (wn_servers_state(self->servers)) {
-    case WN_SERVERS_NEW:
-    case WN_SERVERS_RESOLVING:
-        wn_servers_refresh(self->servers);
-        return;
-    case WN_SERVERS_KNOWN:
-        if (self->couriers.length == 0)
-            begin_refusing(self, self->failure_text == NULL ? &why : NULL);
-        return;
-    case WN_SERVERS_UNKNOWN:
-        why.enhanced = "4.4.3";
-        break;
-    case WN_SERVERS_HOPELESS:
-        why.kind = WN_SENT_PERMANENT;
-        why.enhanced = "5.1.2";
-        break;
-    }
-    begin_refusing(self, &why);
-}
-
-/* An idle courier for the first parcel: of the server whose turn it is, or any
- * if no other connection to that may be made. */
-static WnCourier *
-choose_idle(WnDestination *self, const WnEndpoint *endpoint)
-{
-    WnCourier *courier = find_idle(self, endpoint);
-
-    if (courier != NULL || endpoint == NULL)
-        return courier;
-    if (self->couriers.length < (guint)self->limit)
-        return NULL;
-    return find_idle(self, NULL);
-}
-
-/* One more step for the line; false: nothing more can be done now. */
-static bool
-pump_step(WnDestination *self)
-{
-    WnParcel *first = self->line.head;
-    WnEndpoint *endpoint = wn_servers_pick(self->servers, first->avoid);
-    WnCourier *courier;
-
-    if (endpoint == NULL && first->avoid >= 0) {
-        first->avoid = -1;
-        return true;
-    }
-    courier = choose_idle(self, endpoint);
-    if (courier != NULL) {
-        leave_idle(courier);
-        if (give_work(self, courier))
-            return true;
-        become_idle(courier);
-        return false;
-    }
-    if (endpoint == NULL) {
-        no_endpoint(self);
-        return false;
-    }
-    if (!may_open(self, endpoint))
-        return false;
-    if (open_courier(self, endpoint))
-        return true;
-    no_egress(self, "no address of the egress pool can be used on this host");
-    return false;
-}
-
-void
-wn_destination_pump(WnDestination *self)
-{
-    bool saturated = self->n_idle == 0
-                     && self->couriers.length >= (guint)self->limit;
-
-    if (self->line.n == 0 || saturated || self->refusing || self->all->draining)
-        return;
-    if (self->no_egress) {
-        no_egress(self, "the egress pool of the domain is not configured");
-        return;
-    }
-    wn_servers_refresh(self->servers);
-    while (self->line.n > 0 && pump_step(self))
-        continue;
+        wn_destination_open(self, rival);
 }
 
 static void
 on_servers(void *user)
 {
-    wn_destination_pump(user);
+    WnDestination *self = user;
+
+    wn_crew_dismiss_untrusted(self);
+    wn_destination_pump(self);
 }
 
 void
@@ -498,6 +387,7 @@ wn_destination_add_waiting(WnDestination *self, WnParcel *parcel)
 {
     parcel->destination = self;
     wn_parcel_line_push(&self->waiting, parcel);
+    wn_backlog_await(self);
 }
 
 static void
@@ -506,6 +396,8 @@ find_families(WnDestination *self, WnServersConfig *servers)
     const WnConfig *config = self->all->config.config;
 
     servers->v4 = servers->v6 = true;
+    self->egress = NULL;
+    self->no_egress = false;
     if (self->route->egress == NULL)
         return;
     self->egress = wn_config_egress(config, self->route->egress);
@@ -516,21 +408,44 @@ find_families(WnDestination *self, WnServersConfig *servers)
     servers->v6 = wn_egress_has_family(self->egress, 16);
 }
 
+static WnServersConfig
+servers_config(WnDestination *self)
+{
+    const WnDestinationsConfig *config = &self->all->config;
+    WnServersConfig servers = { .loop = config->loop,
+        .resolver = config->resolver,
+        .route = self->route,
+        .hostname = config->config->hostname,
+        .listen = config->config->listen };
+
+    find_families(self, &servers);
+    return servers;
+}
+
+void
+wn_destination_use_config(WnDestination *self)
+{
+    WnServersConfig servers = servers_config(self);
+
+    wn_servers_use_config(self->servers, &servers);
+    wn_crew_check_sources(self);
+    wn_crew_dismiss_untrusted(self);
+    wn_pump_soon(self);
+}
+
 WnDestination *
 wn_destination_new(WnDestinations *all, WnRoute *take_route)
 {
     WnDestination *self = g_new0(WnDestination, 1);
-    WnServersConfig servers = { .loop = all->config.loop,
-        .resolver = all->config.resolver,
-        .route = take_route,
-        .hostname = all->config.config->hostname };
+    WnServersConfig servers;
 
     self->all = all;
     self->route = take_route;
     self->limit = WN_DESTINATION_BEGIN;
-    find_families(self, &servers);
+    servers = servers_config(self);
     g_queue_init(&self->couriers);
     wn_backlog_init(self);
+    wn_pump_init(self);
     self->servers = wn_servers_new(&servers, on_servers, self);
     return self;
 }
@@ -541,7 +456,7 @@ wn_destination_free(WnDestination *self)
     while (self->couriers.length > 0) {
         WnCourier *courier = self->couriers.head->data;
 
-        forget(courier);
+        wn_crew_leave(courier);
         wn_courier_free(courier);
     }
     if (self->blocked)
@@ -549,6 +464,7 @@ wn_destination_free(WnDestination *self)
     while (self->line.n > 0)
         wn_parcel_unline(self->line.head);
     wn_backlog_clear(self);
+    wn_pump_clear(self);
     wn_servers_free(self->servers);
     wn_route_free(self->route);
     g_free(self->failure_text);

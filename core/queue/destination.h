@@ -65,6 +65,10 @@ typedef struct WnDestinationHandler {
 
     /* It was routed by an older snapshot: route it again. */
     void (*reroute)(void *user, WnParcel *parcel);
+
+    /* Would it go elsewhere if it were routed now? */
+    bool (*moved)(void *user, const WnParcel *parcel,
+        const WnDestination *destination);
 } WnDestinationHandler;
 
 typedef struct WnDestinationsConfig {
@@ -89,13 +93,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnDestinations, wn_destinations_free)
 void wn_destinations_set_timeouts(WnDestinations *self,
     const WnTimeouts *timeouts);
 
+/* In place of the one before, which is used no more.  For connections made from
+ * now on, and for what DNS is asked. */
+void wn_destinations_use_config(WnDestinations *self, const WnConfig *config);
+
 /* Where to note what servers have told of their limits (borrowed). */
 void wn_destinations_set_limits(WnDestinations *self, WnKnownLimits *limits);
+
+/* Until then (Unix time), what its servers tell of their limits is not noted,
+ * and what was noted is forgotten; a time that is over changes nothing. */
+void wn_destination_forget_limits(WnDestination *self, int64_t until);
+
+/* Takes that back for all destinations. */
+void wn_destinations_note_limits(WnDestinations *self);
 
 /* The destination of this route, made if it is new; good until swept. */
 WnDestination *wn_destinations_get(WnDestinations *self, WnRoute *take_route);
 
-/* Parcels that were routed in an earlier turn are to be routed again. */
+/* Parcels that were routed in an earlier turn are to be routed again.  What is
+ * to go elsewhere now is released soon, at a steady rate. */
 void wn_destinations_set_turn(WnDestinations *self, uint32_t turn);
 
 /* Starts no new attempt from now on. */

@@ -33,6 +33,8 @@ struct WnDestination {
     WnServers *servers;
     const WnEgressConfig *egress; /* NULL: any source */
     bool no_egress;               /* the route's pool is not configured */
+    unsigned numbering; /* of the servers, which parcels know by numbers */
+    bool marked;        /* some may */
     unsigned next_source;
     WnParcelLine line;
     WnParcelLine waiting;
@@ -45,11 +47,19 @@ struct WnDestination {
     bool blocked;
     bool refusing; /* the line is being given back */
     WnDeferred refuse;
+    WnParcelLine moved; /* those that would go elsewhere now */
+    WnDeferred look;    /* for such, among those that were there at the time: */
+    uint64_t n_line_unseen;
+    uint64_t n_waiting_unseen;
+    WnTimer move;
+    uint64_t move_step;
     WnTimer release;
     uint64_t release_step;
+    WnTimer patience; /* looks whether a server has fallen silent */
     WnTimer probe;
     int64_t probe_backoff_ms;
     int64_t used_ms;
+    int64_t lenient_until; /* Unix time; limits are not noted */
 
     /* Why no server could be reached, for those who were not tried. */
     WnSentKind failure_kind;
@@ -63,8 +73,21 @@ struct WnDestination {
 WnDestination *wn_destination_new(WnDestinations *all, WnRoute *take_route);
 void wn_destination_free(WnDestination *self);
 
+/* What it has of the configuration is taken from it anew. */
+void wn_destination_use_config(WnDestination *self);
+
+/* Servers that have other numbers now are no more known to parcels. */
+void wn_destination_check_numbers(WnDestination *self);
+
 /* Gives ready parcels to idle couriers, and opens what connections are due. */
 void wn_destination_pump(WnDestination *self);
+
+/* Begins to connect.  If that cannot be, the endpoint counts as down. */
+void wn_destination_open(WnDestination *self, WnEndpoint *endpoint);
+
+/* For those who cannot be tried; server: which told it, "": none. */
+void wn_destination_note_failure(WnDestination *self, const WnSent *why,
+    const char *server);
 
 /* May a destination open another connection?  If not it is told later. */
 bool wn_destinations_admit(WnDestinations *self, WnDestination *destination);

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/event/tls.h"
+#include "core/queue/backlog.h"
 #include "core/queue/egress.h"
 
 /* A destination nobody used for so long is forgotten. */
@@ -191,13 +192,42 @@ wn_destination_note_limits(WnDestination *self)
         wn_limits_key_add(&key, wn_span_str(server->host), server->port);
     }
     wn_known_limits_note(self->all->limits, &key,
-        wn_servers_limits(self->servers, &limits) ? &limits : NULL);
+        self->lenient_until < wn_clock_unix()
+                && wn_servers_limits(self->servers, &limits)
+            ? &limits
+            : NULL);
+}
+
+void
+wn_destination_forget_limits(WnDestination *self, int64_t until)
+{
+    if (until <= self->lenient_until)
+        return;
+    self->lenient_until = until;
+    wn_destination_note_limits(self);
+}
+
+void
+wn_destinations_note_limits(WnDestinations *self)
+{
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, self->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        ((WnDestination *)value)->lenient_until = 0;
 }
 
 void
 wn_destinations_set_turn(WnDestinations *self, uint32_t turn)
 {
+    GHashTableIter iter;
+    void *value;
+
     self->turn = turn;
+    g_hash_table_iter_init(&iter, self->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        wn_backlog_look(value);
 }
 
 void
@@ -224,11 +254,33 @@ wn_destinations_sweep(WnDestinations *self)
         WnDestination *destination = value;
 
         if (destination->line.n > 0 || destination->waiting.n > 0
-            || destination->couriers.length > 0)
+            || destination->moved.n > 0 || destination->couriers.length > 0)
             destination->used_ms = now_ms;
         else if (now_ms - destination->used_ms >= KEEP_MS)
             g_hash_table_iter_remove(&iter);
     }
+}
+
+static void
+take_timeouts(WnDestinations *self)
+{
+    const WnConfig *config = self->config.config;
+
+    self->timeouts = (WnTimeouts){ config->connect_timeout_ms,
+        config->reply_timeout_ms, config->message_timeout_ms };
+}
+
+void
+wn_destinations_use_config(WnDestinations *self, const WnConfig *config)
+{
+    GHashTableIter iter;
+    void *value;
+
+    self->config.config = config;
+    take_timeouts(self);
+    g_hash_table_iter_init(&iter, self->by_key);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        wn_destination_use_config(value);
 }
 
 WnDestinations *
@@ -238,8 +290,7 @@ wn_destinations_new(const WnDestinationsConfig *config,
     WnDestinations *self = g_new0(WnDestinations, 1);
 
     self->config = *config;
-    self->timeouts = (WnTimeouts){ config->config->connect_timeout_ms,
-        config->config->reply_timeout_ms, config->config->message_timeout_ms };
+    take_timeouts(self);
     self->handler = handler;
     self->user = user;
     self->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
@@ -265,6 +316,7 @@ wn_destinations_free(WnDestinations *self)
 void
 wn_destination_forgive(WnDestination *self)
 {
+    wn_backlog_stop_refusing(self);
     wn_servers_forgive(self->servers);
 }
 

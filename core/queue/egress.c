@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/queue/egress.h"
 
-#include "core/base/fd.h"
-
-#include <sys/socket.h>
-
-/* An address that was taken away from the host is left out; the firewall
- * admits the others. */
-static bool
-is_here(const WnNetaddr *source)
-{
-    struct sockaddr_storage sa = { 0 };
-    socklen_t len = wn_netaddr_to_sockaddr(source, &sa);
-    wn_autofd fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    return fd >= 0 && bind(fd, (struct sockaddr *)&sa, len) == 0;
-}
+#include "core/queue/ourselves.h"
 
 const WnNetaddr *
 wn_egress_next(const WnEgressConfig *pool, unsigned *next, const WnNetaddr *to)
@@ -26,10 +12,22 @@ wn_egress_next(const WnEgressConfig *pool, unsigned *next, const WnNetaddr *to)
         const WnNetaddr *source = &g_array_index(addresses, WnNetaddr,
             (*next)++ % addresses->len);
 
-        if (source->len == to->len && is_here(source))
+        /* An address that was taken away from the host is left out; the
+         * firewall admits the others. */
+        if (source->len == to->len && wn_is_this_host(source))
             return source;
     }
     return NULL;
+}
+
+bool
+wn_egress_has(const WnEgressConfig *pool, const WnNetaddr *source)
+{
+    for (guint i = 0; i < pool->addresses->len; i++)
+        if (wn_netaddr_eq(&g_array_index(pool->addresses, WnNetaddr, i),
+                source))
+            return true;
+    return false;
 }
 
 bool

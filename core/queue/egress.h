@@ -13,4 +13,5 @@
 const WnNetaddr *wn_egress_next(const WnEgressConfig *pool, unsigned *next,
     const WnNetaddr *to);
 
+bool wn_egress_has(const WnEgressConfig *pool, const WnNetaddr *source);
 bool wn_egress_has_family(const WnEgressConfig *pool, uint8_t address_len);

@@ -58,6 +58,31 @@ explain_ready(const WnParcel *parcel)
         WnWait){ g_string_free(text, FALSE), g_strdup("nothing is needed") };
 }
 
+/* What is in the schedule expires. */
+static char *
+held_text(const WnParcel *parcel)
+{
+    g_autofree char *until = NULL;
+
+    if (parcel->heap_position == 0)
+        return g_strdup("it is held");
+    until = due_text(parcel);
+    return g_strdup_printf("it is held until %s, then it expires: the server "
+                           "refuses it, and a filter had caught it",
+        until);
+}
+
+static WnWait
+explain_held(const WnParcel *parcel, const char *id)
+{
+    if (parcel->message->damage == NULL)
+        return (WnWait){ held_text(parcel),
+            g_strdup_printf("winnowctl queue release %s", id) };
+    return (WnWait){ g_strdup_printf("somebody who looks at it: %s",
+                         parcel->message->damage),
+        g_strdup_printf("winnowctl queue bounce %s or delete %s", id, id) };
+}
+
 WnWait
 wn_queue_explain(const WnQueue *self, const WnParcel *parcel)
 {
@@ -72,8 +97,7 @@ wn_queue_explain(const WnQueue *self, const WnParcel *parcel)
     case WN_PARCEL_READY:
         return explain_ready(parcel);
     case WN_PARCEL_HELD:
-        return (WnWait){ g_strdup("it is held"),
-            g_strdup_printf("winnowctl queue release %s", id) };
+        return explain_held(parcel, id);
     case WN_PARCEL_SENDING:
         return (WnWait){ g_strdup("the answer of a server"),
             g_strdup("nothing is needed") };
@@ -110,6 +134,7 @@ wn_queue_set_lenient(WnQueue *self, const char *domain, int64_t for_ms,
 
     if (!wn_lenient_set(self->lenient, lower, until, error))
         return false;
+    wn_queue_apply_lenient(self);
     wn_event_begin(&event, WN_LEVEL_WARNING, "lenient");
     wn_event_str(&event, "domain", lower);
     wn_event_str(&event, "until", until != 0 ? text : NULL);

@@ -37,6 +37,7 @@ void
 wn_queue_hold(WnQueue *self, WnParcel *parcel)
 {
     wn_queue_take_out(self, parcel);
+    wn_parcel_new_attempt(parcel);
     parcel->state = WN_PARCEL_HELD;
 }
 
@@ -53,16 +54,37 @@ static WnDestination *
 domain_destination(WnQueue *self, const WnDomain *domain)
 {
     WnDestination **known = &self->by_domain[domain->index];
+    g_autofree char *name = NULL;
 
-    if (*known == NULL)
-        *known = wn_destinations_get(self->destinations,
-            wn_route_of_domain(self->snapshot, domain));
+    if (*known != NULL)
+        return *known;
+    *known = wn_destinations_get(self->destinations,
+        wn_route_of_domain(self->snapshot, domain));
+    name = wn_span_dup(domain->name);
+    wn_destination_forget_limits(*known, wn_lenient_until(self->lenient, name));
     return *known;
+}
+
+void
+wn_queue_apply_lenient(WnQueue *self)
+{
+    g_autoptr(GPtrArray) domains = wn_lenient_domains(self->lenient);
+
+    wn_destinations_note_limits(self->destinations);
+    for (guint i = 0; self->snapshot != NULL && i < domains->len; i++) {
+        const char *name = domains->pdata[i];
+        WnDomain domain;
+
+        if (wn_snapshot_domain(self->snapshot, wn_span_str(name), &domain))
+            wn_destination_forget_limits(domain_destination(self, &domain),
+                wn_lenient_until(self->lenient, name));
+    }
 }
 
 static void
 stall(WnQueue *self, WnParcel *parcel)
 {
+    wn_parcel_new_attempt(parcel);
     parcel->state = WN_PARCEL_STALLED;
     wn_parcel_line_push(&self->stalled, parcel);
 }
@@ -79,29 +101,40 @@ refuse_unknown(WnQueue *self, WnParcel *parcel)
     wn_queue_refuse(self, parcel, &attempt);
 }
 
-void
-wn_queue_route(WnQueue *self, WnParcel *parcel, WnLinePlace place)
+WnDestination *
+wn_queue_destination(WnQueue *self, const WnParcel *parcel)
 {
     WnDomain domain;
 
+    if (self->snapshot == NULL)
+        return NULL;
+    if (wn_queue_domain(self, parcel, &domain))
+        return domain.status != WN_DOMAIN_SUSPENDED
+                   ? domain_destination(self, &domain)
+                   : NULL;
+    if (!parcel->message->is_dsn || parcel->domain == NULL)
+        return NULL;
+    return wn_destinations_get(self->destinations,
+        wn_route_of_mx(parcel->domain, self->mx_port));
+}
+
+void
+wn_queue_route(WnQueue *self, WnParcel *parcel, WnLinePlace place)
+{
+    WnDestination *destination = wn_queue_destination(self, parcel);
+    WnDomain domain;
+
+    /* Servers of another route have other numbers. */
+    if (destination != parcel->destination)
+        wn_parcel_forget_servers(parcel);
     wn_queue_take_out(self, parcel);
     parcel->route_turn = self->turn;
-    if (self->snapshot == NULL) {
+    if (destination != NULL)
+        wn_destination_add(destination, parcel, place);
+    else if (self->snapshot == NULL || wn_queue_domain(self, parcel, &domain))
         stall(self, parcel);
-    } else if (wn_queue_domain(self, parcel, &domain)) {
-        if (domain.status == WN_DOMAIN_SUSPENDED)
-            stall(self, parcel);
-        else
-            wn_destination_add(domain_destination(self, &domain), parcel,
-                place);
-    } else if (parcel->message->is_dsn && parcel->domain != NULL) {
-        WnRoute *route = wn_route_of_mx(parcel->domain, self->mx_port);
-
-        wn_destination_add(wn_destinations_get(self->destinations, route),
-            parcel, place);
-    } else {
+    else
         refuse_unknown(self, parcel);
-    }
 }
 
 static void
@@ -109,7 +142,39 @@ on_due(void *user, WnParcel *parcel)
 {
     WnQueue *self = user;
 
-    wn_queue_route(self, parcel, WN_LINE_END);
+    if (parcel->state == WN_PARCEL_HELD)
+        wn_queue_report_failure(self, parcel, WN_OUTCOME_EXPIRED);
+    else
+        wn_queue_route(self, parcel, WN_LINE_END);
+}
+
+/* It was caught by a filter and refused by the server. */
+static void
+hold_on(WnQueue *self, WnParcel *parcel, int64_t left_ms)
+{
+    int64_t longest_ms = 1000
+                         * (wn_queue_expires(self, parcel)
+                             - parcel->message->arrived_ms / 1000);
+
+    wn_queue_hold(self, parcel);
+    wn_schedule_add(self->schedule, parcel,
+        wn_clock_mono_ms() + CLAMP(left_ms, 0, longest_ms));
+}
+
+/* No server has said anything: such a reply has no code.  One that returns is
+ * to get it at once, as if this had never been interrupted. */
+static void
+await_server(WnQueue *self, WnParcel *parcel, const char *reply)
+{
+    WnDestination *destination;
+
+    if (reply == NULL || g_ascii_isdigit(reply[0]))
+        return;
+    destination = wn_queue_destination(self, parcel);
+    if (destination == NULL)
+        return;
+    parcel->route_turn = self->turn;
+    wn_destination_add_waiting(destination, parcel);
 }
 
 /* A parcel that the spool has found goes where it was when it was noted. */
@@ -121,14 +186,18 @@ on_sorted(void *user, WnParcel *parcel, const WnSpoolRecipient *oldest)
     int64_t longest_ms = g_array_index(self->config->retry_ms, int64_t,
         self->config->retry_ms->len - 1);
 
-    if (parcel->state == WN_PARCEL_HELD)
+    if (parcel->state == WN_PARCEL_HELD && oldest->next_attempt != 0)
+        hold_on(self, parcel, wait_ms);
+    else if (parcel->state == WN_PARCEL_HELD)
         wn_queue_hold(self, parcel);
-    else if (oldest->next_attempt != 0 && wait_ms > 0)
+    else if (oldest->next_attempt == 0 || wait_ms <= 0)
+        wn_queue_route(self, parcel, WN_LINE_END);
+    else {
         /* A clock that has jumped must not make it wait for ever. */
         wn_queue_wait(self, parcel,
             wn_clock_mono_ms() + MIN(wait_ms, longest_ms));
-    else
-        wn_queue_route(self, parcel, WN_LINE_END);
+        await_server(self, parcel, oldest->last_reply);
+    }
 }
 
 /* What a report of an earlier run says of the recipient is noted; true: there
@@ -173,15 +242,83 @@ leave_accounted_out(WnQueue *self, const WnSpoolFound *found, GArray *left)
     }
 }
 
+/* An earlier run delivered to some, and died before it had reported that: they
+ * get their report now.  The others, in place of all. */
+static void
+report_relayed(WnQueue *self, WnQueued *message, const WnSpoolFound *found,
+    GArray *left)
+{
+    for (uint32_t i = 0; i < found->n_recipients; i++) {
+        WnSpoolRecipient recipient = found->recipients[i];
+
+        if (recipient.relayed_at != 0)
+            wn_queue_report_relayed(self, message, recipient.index,
+                recipient.relayed_at);
+        else
+            g_array_append_val(left, recipient);
+    }
+}
+
 static void
 add_message(WnQueue *self, const WnSpoolFound *found)
 {
     WnQueued *message = wn_queued_new(&self->messages, found);
+    g_autoptr(GArray)
+        left = g_array_new(FALSE, FALSE, sizeof(WnSpoolRecipient));
+    WnSpoolFound rest = *found;
 
     wn_queued_hold(message);
-    wn_sort_into_parcels(message, found, on_sorted, self);
+    report_relayed(self, message, found, left);
+    rest.recipients = (const WnSpoolRecipient *)left->data;
+    rest.n_recipients = left->len;
+    if (left->len > 0)
+        wn_sort_into_parcels(message, &rest, on_sorted, self);
     wn_queued_drop(message);
     update_gauges(self);
+}
+
+/* Nobody knows whose it was: an operator is to see it. */
+static void
+add_husk(WnQueue *self, const WnSpoolFound *found)
+{
+    WnQueued *message = wn_queued_new(&self->messages, found);
+    WnParcel *parcel = wn_parcel_new(message, 1);
+
+    parcel->recipients[0].index = WN_SPOOL_NOBODY;
+    wn_parcel_set_reply(parcel, 0, found->damage);
+    wn_queue_hold(self, parcel);
+    update_gauges(self);
+}
+
+/* What is damaged waits for the operator, without an end: it does not expire at
+ * the time of an attempt that was planned before. */
+static GArray *
+hold_all(const WnSpoolFound *found)
+{
+    GArray *held = g_array_new(FALSE, FALSE, sizeof(WnSpoolRecipient));
+
+    for (uint32_t i = 0; i < found->n_recipients; i++) {
+        WnSpoolRecipient recipient = found->recipients[i];
+
+        recipient.held = true;
+        recipient.next_attempt = 0;
+        recipient.last_reply = found->damage;
+        g_array_append_val(held, recipient);
+    }
+    return held;
+}
+
+static void
+add_damaged(WnQueue *self, const WnSpoolFound *found)
+{
+    g_autoptr(GArray) held = hold_all(found);
+    WnSpoolFound all = *found;
+
+    all.recipients = (const WnSpoolRecipient *)held->data;
+    if (found->envelope == NULL)
+        add_husk(self, found);
+    else
+        add_message(self, &all);
 }
 
 static void
@@ -191,10 +328,14 @@ on_found(void *user, const WnSpoolFound *found)
     WnQueue *self = user;
     WnSpoolFound rest = *found;
 
+    if (self->accounts != NULL && found->envelope != NULL
+        && found->envelope->about.len > 0)
+        wn_accounts_take(self->accounts, &found->id, found->envelope->about);
+    if (found->damage != NULL) {
+        add_damaged(self, found);
+        return;
+    }
     if (self->accounts != NULL) {
-        if (found->envelope->about.len > 0)
-            wn_accounts_take(self->accounts, &found->id,
-                found->envelope->about);
         left = g_array_new(FALSE, FALSE, sizeof(WnSpoolRecipient));
         leave_accounted_out(self, found, left);
         rest.recipients = (const WnSpoolRecipient *)left->data;
@@ -218,6 +359,13 @@ on_recheck(void *user)
         wn_queue_route(self, parcel, WN_LINE_END);
     }
     wn_deferred_soon(&self->recheck);
+}
+
+void
+wn_queue_use_config(WnQueue *self, const WnConfig *config)
+{
+    self->config = config;
+    wn_destinations_use_config(self->destinations, config);
 }
 
 void
@@ -255,7 +403,7 @@ on_sweep(void *user)
     if (self->snapshot != NULL)
         memset(self->by_domain, 0,
             wn_snapshot_n_domains(self->snapshot) * sizeof(WnDestination *));
-    if (!wn_spool_is_recovering(self->spool))
+    if (wn_spool_has_caught_up(self->spool))
         g_clear_pointer(&self->accounts, wn_accounts_free);
     wn_destinations_sweep(self->destinations);
     wn_timer_set(&self->sweep, SWEEP_MS);
@@ -370,6 +518,7 @@ wn_queue_new(WnLoop *loop, const WnConfig *config, WnResolver *resolver,
     self->resolver = resolver;
     self->mx_port = 25;
     g_queue_init(&self->reports);
+    g_queue_init(&self->jobs);
     self->gathering = g_hash_table_new(NULL, NULL);
     self->accounts = wn_accounts_new();
     find_metrics(self);
@@ -402,6 +551,7 @@ free_messages(WnQueue *self)
             wn_parcel_free(message->parcels);
         wn_queued_drop(message);
     }
+    wn_queued_list_clear(&self->messages);
 }
 
 void
@@ -416,6 +566,7 @@ wn_queue_free(WnQueue *self)
     wn_destinations_free(self->destinations);
     wn_schedule_free(self->schedule);
     wn_lenient_free(self->lenient);
+    wn_queue_drop_jobs(self);
     wn_queue_drop_reports(self);
     g_hash_table_unref(self->gathering);
     wn_accounts_free(self->accounts);

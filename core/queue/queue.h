@@ -48,6 +48,10 @@ void wn_queue_reserve_space(WnQueue *self);
 /* Starts recovery and delivery. */
 void wn_queue_start(WnQueue *self);
 
+/* In place of the one that it has borrowed, which nothing of the queue's uses
+ * any more.  Spool and resolver are the same. */
+void wn_queue_use_config(WnQueue *self, const WnConfig *config);
+
 /* From now on routes come from this snapshot (referenced). */
 void wn_queue_set_snapshot(WnQueue *self, WnSnapshot *snapshot);
 
@@ -66,11 +70,11 @@ typedef struct WnQueueFilter {
     const char *state;
 } WnQueueFilter;
 
-/* At most limit messages: as one JSON object per line (DESIGN §10), or as text
- * for people. */
+/* As one JSON object per line (DESIGN §10), or as text for people.  What is
+ * damaged is listed too. */
 typedef enum { WN_QUEUE_JSON, WN_QUEUE_TEXT } WnQueueFormat;
 void wn_queue_list(WnQueue *self, const WnQueueFilter *filter,
-    WnQueueFormat format, unsigned limit, GString *out);
+    WnQueueFormat format, GString *out);
 
 typedef enum {
     WN_QUEUE_RETRY,
@@ -80,13 +84,47 @@ typedef enum {
     WN_QUEUE_BOUNCE
 } WnQueueCommand;
 
-/* The number of recipients it applied to. */
+/* What became of a command for a recipient; all but DONE: nothing. */
+typedef enum {
+    WN_QUEUE_DONE,
+    WN_QUEUE_IS_SENT,     /* at this moment: cannot be called back */
+    WN_QUEUE_IS_REPORTED, /* a report about it is being stored */
+    WN_QUEUE_IS_HELD,
+    WN_QUEUE_IS_NOT_HELD,
+    WN_QUEUE_IS_STALLED,   /* its domain is suspended, or not known yet */
+    WN_QUEUE_IS_DAMAGED,   /* nobody knows whom to send it or to tell */
+    WN_QUEUE_IS_FORWARDED, /* bounce: nobody would be told, it is to be released
+                            * or deleted */
+    WN_QUEUE_APPLIED_MAX
+} WnQueueApplied;
+
+/* How many recipients. */
+typedef struct WnQueueTally {
+    unsigned n[WN_QUEUE_APPLIED_MAX];
+} WnQueueTally;
+
+/* The number of recipients it applied to; adds to the tally. */
 unsigned wn_queue_command(WnQueue *self, WnQueueCommand command,
-    const WnQueueFilter *filter);
+    const WnQueueFilter *filter, WnQueueTally *tally /* nullable */);
+
+/* The same of all that match, some in each turn of the loop: other work goes on
+ * meanwhile.  The filter has no id. */
+typedef struct WnQueueJobHandler {
+    /* What is listed so far, which it empties; false: it must not become more
+     * for now.  NULL for a command. */
+    bool (*piece)(void *user, GString *text);
+    void (*done)(void *user, const WnQueueTally *tally);
+} WnQueueJobHandler;
+
+void wn_queue_list_all(WnQueue *self, const WnQueueFilter *filter,
+    WnQueueFormat format, const WnQueueJobHandler *handler, void *user);
+void wn_queue_command_all(WnQueue *self, WnQueueCommand command,
+    const WnQueueFilter *filter, const WnQueueJobHandler *handler, void *user);
 
 /* The message as it would be delivered to the first scope, for
- * "queue show --message"; false: no such id. */
-bool wn_queue_show_message(WnQueue *self, const WnId *id, GString *out);
+ * "queue show --message"; false with error: no such id, or damaged. */
+bool wn_queue_show_message(WnQueue *self, const WnId *id, GString *out,
+    GError **error);
 
 #define WN_QUEUE_LENIENT_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
 

@@ -9,10 +9,10 @@
 
 #include "core/base/log.h"
 #include "core/base/metrics.h"
+#include "core/journal/lenient.h"
 #include "core/queue/account.h"
 #include "core/queue/bounce.h"
 #include "core/queue/destination.h"
-#include "core/queue/lenient.h"
 #include "core/queue/queue.h"
 #include "core/queue/schedule.h"
 
@@ -37,9 +37,11 @@ struct WnQueue {
     WnDeferred recheck;
     WnTimer sweep;
     GQueue reports;        /* WnReport, all of them */
+    GQueue jobs;           /* Job of job.c */
     GHashTable *gathering; /* WnQueued -> WnReport that takes in more of it */
     WnAccounts *accounts;  /* of reports that earlier runs left; NULL: no
-                            * message that they are about can come any more */
+                            * message that they are about can come any more,
+                            * the spool has caught up */
 
     bool draining;
     WnTimer drain_limit;
@@ -58,9 +60,17 @@ struct WnQueue {
  * belongs. */
 void wn_queue_route(WnQueue *self, WnParcel *parcel, WnLinePlace place);
 
+/* Where it would go now; NULL: nowhere, its domain is suspended or has no
+ * settings.  Good until the next sweep. */
+WnDestination *wn_queue_destination(WnQueue *self, const WnParcel *parcel);
+
 /* The parcel's domain in the current snapshot. */
 bool wn_queue_domain(const WnQueue *self, const WnParcel *parcel,
     WnDomain *out_domain);
+
+/* What is remembered of servers' limits must not refuse mail of lenient
+ * domains. */
+void wn_queue_apply_lenient(WnQueue *self);
 
 /* Takes it out of schedule and lines, whatever its state. */
 void wn_queue_take_out(WnQueue *self, WnParcel *parcel);
@@ -68,6 +78,27 @@ void wn_queue_hold(WnQueue *self, WnParcel *parcel);
 
 /* The message may be gone after that. */
 void wn_queue_free_parcel(WnQueue *self, WnParcel *parcel);
+
+/* listing.c */
+
+bool wn_queue_matches(const WnQueue *self, const WnQueueFilter *filter,
+    const WnParcel *parcel);
+bool wn_queue_any_matches(const WnQueue *self, const WnQueueFilter *filter,
+    const WnQueued *message);
+
+/* Appends the message if it matches. */
+void wn_queue_list_message(const WnQueue *self, const WnQueueFilter *filter,
+    WnQueueFormat format, const WnQueued *message, GString *out);
+
+/* commands.c */
+
+/* The caller holds the message. */
+void wn_queue_command_message(WnQueue *self, WnQueueCommand command,
+    const WnQueueFilter *filter, WnQueued *message, WnQueueTally *tally);
+
+/* job.c */
+
+void wn_queue_drop_jobs(WnQueue *self);
 
 /* outcomes.c */
 
@@ -93,14 +124,14 @@ void wn_queue_hold_noted(WnQueue *self, WnParcel *parcel);
 void wn_queue_event(WnEvent *event, WnLevel level, const char *name,
     const WnParcel *parcel, const WnEnvelope *envelope, uint32_t recipient);
 
-/* reports.c */
-
-typedef struct WnReport WnReport;
-
 /* What became of a recipient is known from the report about him alone: the
  * queue had died before it noted that. */
 void wn_queue_log_accounted(const WnSpoolFound *found, uint32_t recipient,
     WnOutcomeKind kind, const WnId *report);
+
+/* reports.c */
+
+typedef struct WnReport WnReport;
 
 /* All recipients of the parcel have failed, kind is BOUNCED or EXPIRED: tells
  * the sender if he wants to know, then settles them.  A message whose other
@@ -111,10 +142,11 @@ void wn_queue_report_failure(WnQueue *self, WnParcel *parcel,
 /* Tells the sender that the parcel is late. */
 void wn_queue_report_delay(WnQueue *self, WnParcel *parcel);
 
-/* The server does not confirm deliveries, and the sender wants to know, which
- * the caller has made sure of. */
-void wn_queue_report_relayed(WnQueue *self, WnParcel *parcel,
-    uint32_t recipient);
+/* The server did not confirm the delivery, made at that time, and the sender
+ * wants to know, which the caller has made sure of.  It has noted RELAYED; this
+ * notes DELIVERED when the report is durable. */
+void wn_queue_report_relayed(WnQueue *self, WnQueued *message, uint32_t index,
+    int64_t at);
 
 void wn_queue_drop_reports(WnQueue *self);
 

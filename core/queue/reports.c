@@ -2,6 +2,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/queue/account.h"
+#include "core/queue/outward.h"
 #include "core/queue/queue_private.h"
 #include "core/smtp/framing.h"
 
@@ -21,7 +22,8 @@ typedef struct Told {
     uint32_t index; /* in the envelope */
     WnDsnAction action;
     WnOutcomeKind kind; /* what he is, or was, settled with */
-    char *reply;        /* NULL: none */
+    char *reply;        /* as the sender is told; NULL: none */
+    char status[WN_STATUS_MAX];
     int64_t at;
     int64_t will_retry_until;
 } Told;
@@ -30,6 +32,8 @@ typedef struct Told {
 typedef struct Failed {
     WnParcel *parcel; /* REPORTING */
     WnOutcomeKind kind;
+    bool held;    /* before that */
+    bool expires; /* it was, until parcel->due_ms */
 } Failed;
 
 /*
@@ -37,9 +41,13 @@ typedef struct Failed {
  * whose fate is known while others of the message are still being tried, but
  * waits for those no longer than GATHER_MS; then it goes to the journal.  Only
  * when it is durable are the recipients settled: a crash before that makes
- * another attempt and another report, never none.
+ * another attempt and another report, never none.  Those who have their message
+ * are noted as RELAYED meanwhile: a crash makes another report for them, and no
+ * other attempt.
  *
  *    GATHERING --nobody else is being tried--> STORING --durable--> settled
+ *        ^                                        |
+ *        +--not durable: later, for RELAYED only--+
  */
 struct WnReport {
     WnQueue *queue;
@@ -54,61 +62,22 @@ struct WnReport {
     WnId id;          /* of the report */
 };
 
-/* The class, subject and detail of a reply that has them, "550 5.1.1 ...", or
- * of what stands for one, "EHLO: 5.3.4 ...". */
-static void
-find_status(const char *reply, const char *otherwise, char out[12])
-{
-    unsigned int code;
-    unsigned int subject;
-    unsigned int detail;
-    char class;
-
-    g_strlcpy(out, otherwise, 12);
-    if (reply == NULL
-        || (sscanf(reply, "%3u %c.%3u.%3u ", &code, &class, &subject, &detail)
-                != 4
-            && sscanf(reply, "%*[A-Za-z ]: %c.%3u.%3u ", &class, &subject,
-                   &detail)
-                   != 3))
-        return;
-    if (class == otherwise[0])
-        g_snprintf(out, 12, "%c.%u.%u", class, subject, detail);
-}
-
-static const char *
-default_status(const Told *told)
-{
-    switch (told->action) {
-    case WN_DSN_FAILED:
-        return told->kind == WN_OUTCOME_EXPIRED ? "4.4.7" : "5.0.0";
-    case WN_DSN_DELAYED:
-        return "4.0.0";
-    case WN_DSN_RELAYED:
-        return "2.0.0";
-    }
-    return "5.0.0";
-}
-
 /* Where the customer's server is, is private: no Remote-MTA. */
 static WnDsnRecipient
 describe_recipient(const Told *told, const WnEnvelope *envelope)
 {
     const WnEnvelopeRecipient *to = &g_array_index(envelope->recipients,
         WnEnvelopeRecipient, told->index);
-    bool expired = told->kind == WN_OUTCOME_EXPIRED;
     WnDsnRecipient recipient = { .address = to->address,
         .orcpt = to->orcpt,
         .action = told->action,
-        .expired = expired,
+        .expired = told->kind == WN_OUTCOME_EXPIRED,
         .reply = wn_span_str(told->reply),
         .remote = WN_SPAN_EMPTY,
         .last_attempt = told->at,
         .will_retry_until = told->will_retry_until };
 
-    /* An expired message has no status but its age. */
-    find_status(expired ? NULL : told->reply, default_status(told),
-        recipient.status);
+    g_strlcpy(recipient.status, told->status, sizeof(recipient.status));
     return recipient;
 }
 
@@ -121,15 +90,18 @@ tells_failure(const WnReport *self)
     return false;
 }
 
-/* RFC 3461 §4.3: RET is for failures; all others bring the header. */
+/* RFC 3461 §4.3: RET is for failures; all others bring the header.  A report
+ * that could not be delivered for its 8-bit content would tell nobody. */
 static GByteArray *
 write_dsn(const WnReport *self, const WnSpoolContent *content)
 {
     const WnEnvelope *envelope = &content->envelope;
     WnSpan wire = wn_span_slice(content->wire, 0,
         content->wire.len - WN_RECORD_DOT_LEN);
+    bool seven_bit = self->queue->config->without_8bitmime == WN_8BIT_BOUNCE;
     bool full = wn_span_case_eq(envelope->ret, WN_SPAN("FULL"))
-                && wire.len <= FULL_MAX && tells_failure(self);
+                && wire.len <= FULL_MAX && tells_failure(self)
+                && !(seven_bit && !wn_span_is_ascii(wire));
     g_autofree WnDsnRecipient *recipients = g_new0(WnDsnRecipient,
         self->told->len);
     g_autoptr(GByteArray) original = g_byte_array_new();
@@ -153,7 +125,8 @@ write_dsn(const WnReport *self, const WnSpoolContent *content)
         .recipients = recipients,
         .n_recipients = self->told->len,
         .original = wn_span(original->data, original->len),
-        .full = full };
+        .full = full,
+        .seven_bit = seven_bit };
     wn_dsn_write(&dsn, text);
     wn_framing_stuff(wn_span(text->data, text->len), wire_form);
     return wire_form;
@@ -228,10 +201,20 @@ told_clear(void *data)
     g_clear_pointer(&((Told *)data)->reply, g_free);
 }
 
+/* Another one of the message may have begun since. */
+static void
+stop_gathering(WnReport *self)
+{
+    GHashTable *gathering = self->queue->gathering;
+
+    if (g_hash_table_lookup(gathering, self->message) == self)
+        g_hash_table_remove(gathering, self->message);
+}
+
 static void
 report_free(WnReport *self)
 {
-    g_hash_table_remove(self->queue->gathering, self->message);
+    stop_gathering(self);
     g_queue_unlink(&self->queue->reports, &self->link);
     wn_timer_clear(&self->look);
     if (self->append != NULL)
@@ -278,85 +261,123 @@ settle_failure(WnQueue *queue, const Failed *failed, const char *dsn)
     wn_queue_free_parcel(queue, failed->parcel);
 }
 
-void
-wn_queue_log_accounted(const WnSpoolFound *found, uint32_t recipient,
-    WnOutcomeKind kind, const WnId *report)
-{
-    static const char *const names[] = { [WN_OUTCOME_DELIVERED] = "delivered",
-        [WN_OUTCOME_BOUNCED] = "bounced",
-        [WN_OUTCOME_EXPIRED] = "expired",
-        [WN_OUTCOME_DELAY_NOTED] = "delay_noted" };
-    WnSpan address = g_array_index(found->envelope->recipients,
-        WnEnvelopeRecipient, recipient)
-                         .address;
-    char dsn[WN_ID_TEXT_LEN + 1];
-    WnEvent event;
-
-    wn_id_format(report, dsn);
-    wn_event_begin(&event, WN_LEVEL_INFO, names[kind]);
-    wn_event_id(&event, &found->id);
-    wn_event_span(&event, "recipient", address);
-    wn_event_str(&event, "dsn", dsn);
-    wn_event_bool(&event, "recovered", true);
-    wn_event_end(&event);
-}
-
+/* Of those who failed, each parcel is settled with its own event. */
 static void
-note_delays(const WnReport *self)
+note_told(const WnReport *self)
 {
     for (guint i = 0; i < self->told->len; i++) {
         const Told *told = &g_array_index(self->told, Told, i);
 
-        if (told->action == WN_DSN_DELAYED)
+        if (told->action != WN_DSN_FAILED)
             wn_spool_settle(&self->message->record,
-                &(WnOutcome){ .kind = WN_OUTCOME_DELAY_NOTED,
+                &(WnOutcome){ .kind = told->kind,
                     .recipient = told->index,
                     .at = wn_clock_unix() });
     }
 }
 
-/* The attempt is made again, and so is the report. */
+/* The attempt is made again, and so is the report.  What was held must not be
+ * delivered by that. */
 static void
-put_off(WnQueue *queue, WnParcel *parcel)
+put_off(WnQueue *queue, const Failed *failed)
 {
-    wn_queue_wait(queue, parcel, wn_clock_mono_ms() + RETRY_MS);
-    for (uint32_t i = 0; i < parcel->n_recipients; i++) {
-        parcel->recipients[i].result = WN_RESULT_NONE;
-        wn_queue_settle(parcel, i, WN_OUTCOME_DEFERRED);
+    WnParcel *parcel = failed->parcel;
+    int64_t due_ms = wn_clock_mono_ms() + RETRY_MS;
+
+    if (failed->held)
+        wn_queue_hold(queue, parcel);
+    else
+        wn_queue_wait(queue, parcel, due_ms);
+    if (failed->expires)
+        wn_schedule_add(queue->schedule, parcel, MAX(due_ms, parcel->due_ms));
+    for (uint32_t i = 0; i < parcel->n_recipients; i++)
+        wn_queue_settle(parcel, i,
+            failed->held ? WN_OUTCOME_HELD : WN_OUTCOME_DEFERRED);
+}
+
+/* He is told of the delay after his next attempt. */
+static void
+forget_delay(const WnReport *self, uint32_t index)
+{
+    for (WnParcel *parcel = self->message->parcels; parcel != NULL;
+         parcel = parcel->sibling)
+        for (uint32_t i = 0; i < parcel->n_recipients; i++)
+            if (parcel->recipients[i].index == index)
+                parcel->delay_noted = false;
+}
+
+/* Nothing is noted that was not told.  Those who are tried again are told of
+ * that; who has his message is not, and stays in the report. */
+static void
+on_not_durable(WnReport *self)
+{
+    wn_remark(WN_LEVEL_ERROR, "a report to a sender could not be stored");
+    for (guint i = 0; i < self->failed->len; i++)
+        put_off(self->queue, &g_array_index(self->failed, Failed, i));
+    g_array_set_size(self->failed, 0);
+    for (guint i = self->told->len; i > 0; i--) {
+        const Told *told = &g_array_index(self->told, Told, i - 1);
+
+        if (told->action == WN_DSN_DELAYED)
+            forget_delay(self, told->index);
+        if (told->action != WN_DSN_RELAYED)
+            g_array_remove_index(self->told, i - 1);
     }
+    if (self->told->len > 0 && !self->queue->draining)
+        wn_timer_set(&self->look, RETRY_MS);
+    else
+        report_free(self);
 }
 
 static void
 on_committed(void *user, WnCommit result)
 {
     WnReport *self = user;
-    bool durable = result == WN_COMMIT_DURABLE;
     char id[WN_ID_TEXT_LEN + 1];
 
     self->append = NULL;
-    wn_id_format(&self->id, id);
-    if (durable)
-        note_delays(self);
-    else
-        wn_remark(WN_LEVEL_ERROR, "a report to a sender could not be stored");
-    for (guint i = 0; i < self->failed->len; i++) {
-        const Failed *failed = &g_array_index(self->failed, Failed, i);
-
-        if (durable)
-            settle_failure(self->queue, failed, id);
-        else
-            put_off(self->queue, failed->parcel);
+    if (result != WN_COMMIT_DURABLE) {
+        on_not_durable(self);
+        return;
     }
+    wn_id_format(&self->id, id);
+    note_told(self);
+    for (guint i = 0; i < self->failed->len; i++)
+        settle_failure(self->queue, &g_array_index(self->failed, Failed, i),
+            id);
     report_free(self);
 }
 
-/* Nobody can be told what cannot be read. */
+/* Nobody knows whom to tell: it waits for the operator. */
 static void
-give_up(WnReport *self)
+hold_damaged(WnQueue *queue, WnParcel *parcel, const GError *error)
 {
+    WnEvent event;
+
+    wn_event_begin_traced(&event, WN_LEVEL_ERROR, "damaged");
+    wn_event_id(&event, &parcel->message->id);
+    wn_event_str(&event, "domain", parcel->domain);
+    wn_event_str(&event, "error", error->message);
+    wn_event_str(&event, "dsn", "none");
+    wn_event_bool(&event, "held", true);
+    wn_event_end(&event);
+    for (uint32_t i = 0; i < parcel->n_recipients; i++)
+        wn_parcel_set_reply(parcel, i, error->message);
+    wn_queue_hold(queue, parcel);
+}
+
+/* What was to be told of those who have their message is lost; who does not
+ * have it keeps his claim. */
+static void
+give_up(WnReport *self, const GError *error)
+{
+    for (guint i = self->told->len; i > 0; i--)
+        if (g_array_index(self->told, Told, i - 1).action == WN_DSN_FAILED)
+            g_array_remove_index(self->told, i - 1);
+    note_told(self);
     for (guint i = 0; i < self->failed->len; i++)
-        settle_failure(self->queue, &g_array_index(self->failed, Failed, i),
-            "none");
+        hold_damaged(self->queue, g_array_index(self->failed, Failed, i).parcel,
+            error);
     report_free(self);
 }
 
@@ -364,16 +385,20 @@ static void
 store(WnReport *self)
 {
     g_autoptr(GByteArray) body = NULL;
+    g_autoptr(GError) error = NULL;
     WnSpoolContent content;
     WnAppendBody append = { .fd = -1 };
     g_auto(WnWriter) envelope;
 
-    g_hash_table_remove(self->queue->gathering, self->message);
+    stop_gathering(self);
     wn_writer_init(&envelope);
-    if (!wn_spool_read(&self->message->record, WN_SPOOL_ENVELOPE, &content,
-            NULL)) {
+    if (!wn_spool_read(&self->message->record, WN_SPOOL_BODY, &content,
+            &error)) {
         wn_spool_content_clear(&content);
-        give_up(self);
+        if (error->code == EIO)
+            on_not_durable(self);
+        else
+            give_up(self, error);
         return;
     }
     self->id = wn_id_new();
@@ -443,17 +468,30 @@ static void
 tell(WnQueue *queue, const WnParcel *parcel, uint32_t i, WnDsnAction action,
     WnOutcomeKind kind)
 {
+    const char *reply = parcel->recipients[i].reply;
     Told told = { .index = parcel->recipients[i].index,
         .action = action,
         .kind = kind,
-        /* One of an earlier attempt says nothing of this one. */
-        .reply = action == WN_DSN_RELAYED
-                     ? NULL
-                     : g_strdup(parcel->recipients[i].reply),
+        .reply = wn_outward_text(reply),
         .at = wn_clock_unix(),
         .will_retry_until = wn_queue_expires(queue, parcel) };
 
+    /* An expired message has no status but its age. */
+    if (kind == WN_OUTCOME_EXPIRED)
+        g_strlcpy(told.status, "4.4.7", sizeof(told.status));
+    else
+        wn_outward_status(reply,
+            action == WN_DSN_FAILED ? WN_STATUS_PERMANENT : WN_STATUS_TEMPORARY,
+            told.status);
     g_array_append_val(gather(queue, parcel->message)->told, told);
+}
+
+/* What became of a copy that a filter has forwarded or caught is not told,
+ * unless the operator has returned the latter. */
+static bool
+is_private(const WnParcel *parcel, WnOutcomeKind kind)
+{
+    return parcel->redirected || (parcel->caught && kind != WN_OUTCOME_BOUNCED);
 }
 
 /* Takes those recipients into the report whose sender wants to know; false:
@@ -467,7 +505,7 @@ tell_all(WnQueue *queue, const WnParcel *parcel, WnDsnAction action,
     bool readable;
     bool told = false;
 
-    if (parcel->redirected)
+    if (is_private(parcel, kind))
         return false;
     readable = wn_spool_read(&parcel->message->record, WN_SPOOL_ENVELOPE,
         &content, NULL);
@@ -485,12 +523,34 @@ tell_all(WnQueue *queue, const WnParcel *parcel, WnDsnAction action,
     return told;
 }
 
+/* Without the message nobody knows whom to tell.  What the disk does not give
+ * now it may give later; what is damaged does not come back. */
+static bool
+can_be_read(WnQueue *self, const Failed *failed)
+{
+    g_autoptr(GError) error = NULL;
+    WnSpoolContent content;
+    bool readable = wn_queued_read(failed->parcel->message, WN_SPOOL_BODY,
+        &content, &error);
+
+    wn_spool_content_clear(&content);
+    if (!readable && error->code == EIO)
+        put_off(self, failed);
+    else if (!readable)
+        hold_damaged(self, failed->parcel, error);
+    return readable;
+}
+
 void
 wn_queue_report_failure(WnQueue *self, WnParcel *parcel, WnOutcomeKind kind)
 {
-    Failed failed = { parcel, kind };
+    bool held = parcel->state == WN_PARCEL_HELD;
+    Failed failed = { parcel, kind, held,
+        held && (parcel->heap_position != 0 || kind == WN_OUTCOME_EXPIRED) };
 
     wn_queue_take_out(self, parcel);
+    if (!can_be_read(self, &failed))
+        return;
     parcel->state = WN_PARCEL_REPORTING;
     if (tell_all(self, parcel, WN_DSN_FAILED, kind))
         g_array_append_val(gather(self, parcel->message)->failed, failed);
@@ -505,10 +565,18 @@ wn_queue_report_delay(WnQueue *self, WnParcel *parcel)
     tell_all(self, parcel, WN_DSN_DELAYED, WN_OUTCOME_DELAY_NOTED);
 }
 
+/* A reply of an earlier attempt says nothing of the one that succeeded. */
 void
-wn_queue_report_relayed(WnQueue *self, WnParcel *parcel, uint32_t recipient)
+wn_queue_report_relayed(WnQueue *self, WnQueued *message, uint32_t index,
+    int64_t at)
 {
-    tell(self, parcel, recipient, WN_DSN_RELAYED, WN_OUTCOME_DELIVERED);
+    Told told = { .index = index,
+        .action = WN_DSN_RELAYED,
+        .kind = WN_OUTCOME_DELIVERED,
+        .status = "2.0.0",
+        .at = at };
+
+    g_array_append_val(gather(self, message)->told, told);
 }
 
 void

@@ -2,11 +2,17 @@
 #include "core/queue/servers_private.h"
 
 #include "core/base/clock.h"
+#include "core/queue/ourselves.h"
 
 #define HOSTS_MAX 20
 #define ADDRESSES_MAX 16 /* of one host */
 #define TTL_MIN_MS 30000
 #define FAILURE_TTL_MS 5000
+
+/* What is known is used so long after it came, whatever is still asked for
+ * (RFC 8305 §3): its other addresses, and a server that is preferred to it. */
+#define ADDRESS_DELAY_MS 50
+#define SERVER_DELAY_MS 1000
 
 static void
 host_free(gpointer data)
@@ -37,6 +43,13 @@ add_host(WnServers *self, const char *name, uint16_t port, uint16_t weight)
 }
 
 static void
+set_problem(WnServers *self, const char *name, const char *what)
+{
+    g_free(self->problem);
+    self->problem = g_strdup_printf("%s: %s", name, what);
+}
+
+static void
 drop_session(WnEndpoint *endpoint)
 {
     g_clear_pointer(&endpoint->session, SSL_SESSION_free);
@@ -49,13 +62,18 @@ endpoint_free(gpointer data)
     g_free(data);
 }
 
+/* What is known under one name, its TLS policy above all, is no other name's.
+ * An MX that is found again has left its endpoint without a host. */
 static WnEndpoint *
-find_endpoint(WnServers *self, const WnNetaddr *address)
+find_endpoint(const WnServersHost *host, const WnNetaddr *address)
 {
-    for (guint i = 0; i < self->endpoints->len; i++) {
-        WnEndpoint *endpoint = self->endpoints->pdata[i];
+    const GPtrArray *endpoints = host->servers->endpoints;
 
-        if (wn_netaddr_eq(&endpoint->address, address))
+    for (guint i = 0; i < endpoints->len; i++) {
+        WnEndpoint *endpoint = endpoints->pdata[i];
+
+        if ((endpoint->host == host || endpoint->host == NULL)
+            && wn_netaddr_eq(&endpoint->address, address))
             return endpoint;
     }
     return NULL;
@@ -68,14 +86,19 @@ add_address(WnServersHost *host, const WnNetaddr *address)
     WnNetaddr full = *address;
     WnEndpoint *endpoint;
 
+    full.port = host->port;
+    if (wn_is_this_relay(self->config.listen, &full)) {
+        host->is_us = true;
+        set_problem(self, host->name, "is this relay itself");
+        return;
+    }
     if (!(address->len == 4 ? self->config.v4 : self->config.v6)) {
         self->n_unfit++;
         return;
     }
     if (host->n_addresses == ADDRESSES_MAX)
         return;
-    full.port = host->port;
-    endpoint = find_endpoint(self, &full);
+    endpoint = find_endpoint(host, &full);
     if (endpoint == NULL) {
         endpoint = g_new0(WnEndpoint, 1);
         endpoint->address = full;
@@ -113,13 +136,6 @@ has_endpoint(const WnServers *self)
     return false;
 }
 
-static void
-set_problem(WnServers *self, const char *name, const char *what)
-{
-    g_free(self->problem);
-    self->problem = g_strdup_printf("%s: %s", name, what);
-}
-
 static const char *
 no_address(const WnServers *self)
 {
@@ -131,11 +147,54 @@ no_address(const WnServers *self)
 }
 
 static void
+give_up(WnServers *self, const char *what)
+{
+    set_problem(self, self->config.route->mx_domain, what);
+    self->state = WN_SERVERS_HOPELESS;
+    self->expires_ms = wn_clock_mono_ms() + TTL_MIN_MS;
+    self->fn(self->user);
+}
+
+/* Our own address among the MX, whatever its name: as with our name.  True:
+ * nobody is preferred to us. */
+static bool
+leads_back(WnServers *self)
+{
+    const WnServersHost *us = NULL;
+
+    for (guint i = self->hosts->len; i > 0; i--) {
+        const WnServersHost *host = self->hosts->pdata[i - 1];
+
+        if (host->is_us)
+            us = host;
+    }
+    if (us == NULL)
+        return false;
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        if (endpoint->host != NULL
+            && endpoint->host->preference >= us->preference)
+            endpoint->round = self->round - 1;
+    }
+    return ((const WnServersHost *)self->hosts->pdata[0])->preference
+           == us->preference;
+}
+
+static void
 conclude(WnServers *self)
 {
     int64_t now_ms = wn_clock_mono_ms();
+    bool back;
+
+    wn_timer_unset(&self->early);
+    back = self->config.route->mx_domain != NULL && leads_back(self);
 
     drop_stale(self);
+    if (back) {
+        give_up(self, "its MX is this host");
+        return;
+    }
     if (has_endpoint(self)) {
         self->state = WN_SERVERS_KNOWN;
         self->expires_ms = MAX(self->expires_ms, now_ms + TTL_MIN_MS);
@@ -145,15 +204,6 @@ conclude(WnServers *self)
         if (self->problem == NULL)
             self->problem = g_strdup(no_address(self));
     }
-    self->fn(self->user);
-}
-
-static void
-give_up(WnServers *self, const char *what)
-{
-    set_problem(self, self->config.route->mx_domain, what);
-    self->state = WN_SERVERS_HOPELESS;
-    self->expires_ms = wn_clock_mono_ms() + TTL_MIN_MS;
     self->fn(self->user);
 }
 
@@ -168,6 +218,45 @@ keep_old_addresses(WnServersHost *host)
         if (endpoint->host == host)
             endpoint->round = host->servers->round;
     }
+}
+
+/* Nobody who is still being asked about is preferred to those who are known. */
+static bool
+knows_the_best(const WnServers *self)
+{
+    for (guint i = 0; i < self->hosts->len; i++) {
+        const WnServersHost *host = self->hosts->pdata[i];
+
+        if (wn_servers_has_usable(self, host))
+            return true;
+        if (self->config.route->delivery != WN_DELIVERY_EVEN
+            && (host->questions[0] != NULL || host->questions[1] != NULL
+                || (host->dane != NULL
+                    && wn_dane_state(host->dane) == WN_DANE_ASKING)))
+            return false;
+    }
+    return false;
+}
+
+/* A name server that does not answer for one must not delay the others. */
+static void
+begin_early(WnServers *self)
+{
+    int64_t delay_ms;
+
+    if (!has_endpoint(self))
+        return;
+    delay_ms = knows_the_best(self) ? ADDRESS_DELAY_MS : SERVER_DELAY_MS;
+    if (!wn_timer_is_set(&self->early) || delay_ms == ADDRESS_DELAY_MS)
+        wn_timer_set(&self->early, delay_ms);
+}
+
+static void
+on_early(void *user)
+{
+    WnServers *self = user;
+
+    self->fn(self->user);
 }
 
 static void
@@ -191,6 +280,8 @@ take_answer(WnServersHost *host, const WnResolution *answer)
         keep_old_addresses(host);
     if (self->n_pending == 0)
         conclude(self);
+    else
+        begin_early(self);
 }
 
 static void
@@ -226,6 +317,8 @@ on_dane(void *user)
     self->n_pending--;
     if (self->n_pending == 0)
         conclude(self);
+    else
+        begin_early(self);
 }
 
 static void
@@ -249,7 +342,7 @@ ask_host(WnServersHost *host)
     WnNetaddr address;
 
     host->n_addresses = 0;
-    host->failed = false;
+    host->failed = host->is_us = false;
     if (wn_netaddr_parse(wn_span_str(host->name), &address)) {
         add_address(host, &address);
         return;
@@ -341,6 +434,7 @@ forget_hosts(WnServers *self)
         endpoint->host = NULL;
     }
     g_ptr_array_set_size(self->hosts, 0);
+    self->numbering++;
 }
 
 static void
@@ -364,6 +458,7 @@ on_mx(void *user, const WnResolution *answer)
     if (answer->status == WN_RESOLVED_FAILED) {
         set_problem(self, route->mx_domain, "DNS lookup of MX failed");
         keep_all_addresses(self);
+        self->expires_ms = answer->expires_ms;
         conclude(self);
         return;
     }
@@ -435,6 +530,12 @@ wn_servers_refresh(WnServers *self)
     }
 }
 
+void
+wn_servers_use_config(WnServers *self, const WnServersConfig *config)
+{
+    self->config = *config;
+}
+
 WnServers *
 wn_servers_new(const WnServersConfig *config, WnServersFn fn, void *user)
 {
@@ -447,6 +548,7 @@ wn_servers_new(const WnServersConfig *config, WnServersFn fn, void *user)
     self->hosts = g_ptr_array_new_with_free_func(host_free);
     self->endpoints = g_ptr_array_new_with_free_func(endpoint_free);
     wn_deferred_init(&self->soon, config->loop, on_soon, self);
+    wn_timer_init(&self->early, config->loop, on_early, self);
     for (guint i = 0; i < servers->len; i++) {
         const WnServerSetting *server = servers->pdata[i];
 
@@ -462,6 +564,7 @@ wn_servers_free(WnServers *self)
     if (self == NULL)
         return;
     wn_deferred_unset(&self->soon);
+    wn_timer_clear(&self->early);
     if (self->mx != NULL)
         wn_question_cancel(self->mx);
     g_ptr_array_unref(self->hosts);

@@ -2,14 +2,31 @@
 #include "core/base/clock.h"
 #include "core/queue/servers_private.h"
 
-/* A server whose TLSA records cannot be known must not be talked to. */
+/* A server whose TLSA records are not known, or cannot be, must not be talked
+ * to. */
+bool
+wn_endpoint_has_policy(const WnEndpoint *self)
+{
+    const WnDane *dane = wn_endpoint_dane(self);
+
+    if (dane == NULL)
+        return true;
+    return wn_dane_state(dane) == WN_DANE_NONE
+           || wn_dane_state(dane) == WN_DANE_RECORDS;
+}
+
+unsigned
+wn_endpoint_dane_version(const WnEndpoint *self)
+{
+    const WnDane *dane = wn_endpoint_dane(self);
+
+    return dane != NULL ? wn_dane_version(dane) : 0;
+}
+
 bool
 wn_endpoint_is_usable(const WnEndpoint *endpoint)
 {
-    const WnDane *dane = wn_endpoint_dane(endpoint);
-
-    return !endpoint->stale
-           && (dane == NULL || wn_dane_state(dane) != WN_DANE_FAILED);
+    return !endpoint->stale && wn_endpoint_has_policy(endpoint);
 }
 
 /* A connection that is being made will carry a message. */
@@ -35,11 +52,30 @@ is_better_address(const WnEndpoint *a, const WnEndpoint *b)
     return a->address.len > b->address.len;
 }
 
+bool
+wn_endpoint_ails(const WnEndpoint *self)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+
+    if (self->sick_until_ms > now_ms)
+        return true;
+    return self->n_busy > 0
+           && (self->n_lost > 0 || self->n_soured >= WN_ENDPOINT_SOURED_MAX
+               || now_ms - self->heard_ms >= WN_ENDPOINT_SILENT_MS);
+}
+
 static bool
 is_better(const WnServers *self, const WnEndpoint *a, const WnEndpoint *b)
 {
+    bool a_ails;
+    bool b_ails;
+
     if (b == NULL)
         return true;
+    a_ails = wn_endpoint_ails(a);
+    b_ails = wn_endpoint_ails(b);
+    if (a_ails != b_ails)
+        return b_ails;
     if (a->host == b->host)
         return is_better_address(a, b);
     if (self->config.route->delivery == WN_DELIVERY_EVEN)
@@ -47,8 +83,14 @@ is_better(const WnServers *self, const WnEndpoint *a, const WnEndpoint *b)
     return a->host->number < b->host->number;
 }
 
+static bool
+is_left_out(const WnServersHost *host, int avoid, uint32_t unfit)
+{
+    return host->number == avoid || (unfit & wn_server_bit(host->number)) != 0;
+}
+
 WnEndpoint *
-wn_servers_pick(WnServers *self, int avoid)
+wn_servers_pick(WnServers *self, int avoid, uint32_t unfit)
 {
     int64_t now_ms = wn_clock_mono_ms();
     WnEndpoint *best = NULL;
@@ -56,13 +98,43 @@ wn_servers_pick(WnServers *self, int avoid)
     for (guint i = 0; i < self->endpoints->len; i++) {
         WnEndpoint *endpoint = self->endpoints->pdata[i];
 
-        if (!wn_endpoint_is_usable(endpoint) || endpoint->host->number == avoid
+        if (!wn_endpoint_is_usable(endpoint)
+            || is_left_out(endpoint->host, avoid, unfit)
             || endpoint->down_until_ms > now_ms)
             continue;
         if (is_better(self, endpoint, best))
             best = endpoint;
     }
     return best;
+}
+
+bool
+wn_servers_has_usable(const WnServers *self, const WnServersHost *host)
+{
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        const WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        if (endpoint->host == host && wn_endpoint_is_usable(endpoint))
+            return true;
+    }
+    return false;
+}
+
+/* A server that is configured counts even if its name does not resolve now; an
+ * MX may lead nowhere. */
+bool
+wn_servers_are_all(const WnServers *self, uint32_t servers)
+{
+    bool configured = self->config.route->mx_domain == NULL;
+
+    for (guint i = 0; i < self->hosts->len; i++) {
+        const WnServersHost *host = self->hosts->pdata[i];
+
+        if ((servers & wn_server_bit(host->number)) == 0 && !host->is_us
+            && (configured || wn_servers_has_usable(self, host)))
+            return false;
+    }
+    return true;
 }
 
 static bool
@@ -100,6 +172,55 @@ wn_endpoint_assigned(WnEndpoint *self)
 {
     if (self->host != NULL)
         self->host->load += 1.0 / self->host->weight;
+}
+
+void
+wn_endpoint_begins(WnEndpoint *self)
+{
+    if (self->n_busy == 0)
+        self->heard_ms = wn_clock_mono_ms();
+    self->n_busy++;
+}
+
+void
+wn_endpoint_ends(WnEndpoint *self)
+{
+    self->n_busy--;
+}
+
+void
+wn_endpoint_heard(WnEndpoint *self)
+{
+    self->heard_ms = wn_clock_mono_ms();
+}
+
+void
+wn_endpoint_soured(WnEndpoint *self)
+{
+    self->n_soured++;
+    if (self->n_soured >= WN_ENDPOINT_SOURED_MAX)
+        self->sick_until_ms = wn_clock_mono_ms() + WN_ENDPOINT_SICK_MS;
+}
+
+void
+wn_endpoint_served(WnEndpoint *self)
+{
+    self->n_soured = 0;
+    self->sick_until_ms = 0;
+}
+
+unsigned
+wn_servers_n_stuck(const WnServers *self)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; i < self->endpoints->len; i++) {
+        const WnEndpoint *endpoint = self->endpoints->pdata[i];
+
+        if (wn_endpoint_ails(endpoint))
+            n += endpoint->n_busy;
+    }
+    return n;
 }
 
 void
@@ -167,6 +288,12 @@ wn_endpoint_server(const WnEndpoint *self)
     return self->host != NULL ? self->host->number : -1;
 }
 
+unsigned
+wn_servers_numbering(const WnServers *self)
+{
+    return self->numbering;
+}
+
 int64_t
 wn_servers_up_at(const WnServers *self)
 {
@@ -187,6 +314,8 @@ wn_servers_forgive(WnServers *self)
 {
     int64_t now_ms = wn_clock_mono_ms();
 
+    if (self->state == WN_SERVERS_UNKNOWN || self->state == WN_SERVERS_HOPELESS)
+        self->expires_ms = now_ms;
     for (guint i = 0; i < self->endpoints->len; i++) {
         WnEndpoint *endpoint = self->endpoints->pdata[i];
 

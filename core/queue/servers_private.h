@@ -21,6 +21,7 @@ struct WnServersHost {
     WnDane *dane;             /* NULL: not asked for */
     unsigned n_addresses;
     bool failed; /* an answer was none */
+    bool is_us;  /* one of its addresses is this relay's */
 };
 
 struct WnServers {
@@ -34,9 +35,12 @@ struct WnServers {
     unsigned n_pending; /* questions */
     unsigned n_unfit;   /* addresses of a family that cannot be used */
     unsigned round;     /* of resolving */
+    unsigned numbering; /* of the hosts: what it was before is void */
     int64_t expires_ms;
     char *problem;
+    WnTimer early;   /* tells what is known while more is asked for */
     WnDeferred soon; /* tells that all is known without DNS */
 };
 
+bool wn_servers_has_usable(const WnServers *self, const WnServersHost *host);
 bool wn_endpoint_is_usable(const WnEndpoint *self);

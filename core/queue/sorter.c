@@ -19,6 +19,13 @@ compare_spans(WnSpan a, WnSpan b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+/* Held until the operator says so, or until it expires. */
+static int
+hold_kind(const WnSpoolRecipient *recipient)
+{
+    return recipient->held ? 1 + (recipient->next_attempt != 0) : 0;
+}
+
 /* Interned names are equal if their pointers are. */
 static int
 compare_group(const Entry *a, const Entry *b)
@@ -30,7 +37,7 @@ compare_group(const Entry *a, const Entry *b)
         return a->scope_index < b->scope_index ? -1 : 1;
     if (one != other)
         return one < other ? -1 : 1;
-    return (int)a->recipient->held - (int)b->recipient->held;
+    return hold_kind(a->recipient) - hold_kind(b->recipient);
 }
 
 static int
@@ -102,6 +109,7 @@ make_parcel(WnQueued *message, const Entry *entries, uint32_t n, WnSortedFn fn,
 
     parcel->scope = entries[0].scope_index;
     parcel->redirected = entries[0].scope->redirect.len > 0;
+    parcel->caught = entries[0].scope->caught;
     parcel->state = entries[0].recipient->held ? WN_PARCEL_HELD
                                                : WN_PARCEL_STALLED;
     if (entries[0].domain != NULL)

@@ -3,15 +3,15 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/queue/complaints.h"
 #include "core/queue/spool_compact.h"
+#include "core/queue/spool_names.h"
 
 #include <errno.h>
-#include <unistd.h>
 
-/* What is read in one turn of the loop: so many records or bytes or so long. */
+/* What is read in one turn of the loop: so many records or so long. */
 #define STEP_RECORDS 256
 #define SLICE_RECORDS 16
-#define STEP_BYTES (4 * 1024 * 1024)
 #define STEP_US 1000
 
 /* After outcomes could not be written. */
@@ -22,12 +22,8 @@
 #define COMPACT_STEP_MS 5
 #define COMPACT_WAIT_MS 100
 
-/* A log of outcomes is written anew when it has grown to twice what was needed
- * then, but at least to this. */
+/* A log is written anew at twice what it needed then, but at least at this. */
 #define LOG_REWRITE_BYTES (4 * 1024 * 1024)
-
-/* Troubles that last are told so often. */
-#define COMPLAINT_MS 60000
 
 struct WnSpool {
     WnLoop *loop;
@@ -46,30 +42,14 @@ struct WnSpool {
     WnTimer compact;
     WnTimer scan;
     WnTimer flush;
-    int64_t complained_ms; /* monotonic */
-    bool flush_soon;       /* within WN_OUTCOME_SYNC_MS */
+    WnComplaints *complaints;
+    bool flush_soon; /* within WN_OUTCOME_SYNC_MS */
     bool started;
     bool recovering;
+    bool incomplete; /* something of the folder could not be opened */
+    bool caught_up;
+    int64_t all_read_ms; /* monotonic; 0: earlier runs' messages are not */
 };
-
-static bool
-is_segment_name(const char *name)
-{
-    return g_str_has_suffix(name, ".seg") && strchr(name, '/') == NULL
-           && name[0] != '.' && strlen(name) < sizeof(WnSegmentName);
-}
-
-/* Errors that come again with every scan are not logged with every scan. */
-static void
-complain(WnSpool *self, const char *what, const GError *error)
-{
-    int64_t now_ms = wn_clock_mono_ms();
-
-    if (self->complained_ms != 0 && now_ms - self->complained_ms < COMPLAINT_MS)
-        return;
-    self->complained_ms = now_ms;
-    wn_remark(WN_LEVEL_ERROR, "%s: %s", what, error->message);
-}
 
 static void
 enlist(WnSpool *self, WnSpoolSegment *segment)
@@ -81,33 +61,49 @@ enlist(WnSpool *self, WnSpoolSegment *segment)
     wn_deferred_soon(&self->step);
 }
 
+/* Errors show when they are synced.  Whatever may wait for the disk does this
+ * first: what is written outlives this process. */
+static void
+write_all(void *user)
+{
+    WnSpool *self = user;
+
+    for (guint i = 0; i < self->dirty->len; i++)
+        wn_outcome_log_flush(((WnSpoolSegment *)self->dirty->pdata[i])->log,
+            false, NULL);
+}
+
 static void
 remove_if_done(WnSpool *self, WnSpoolSegment *segment)
 {
     g_autoptr(GError) error = NULL;
 
-    if (segment->listed || segment->dirty || !wn_spool_segment_is_done(segment))
+    if (segment->listed || segment->dirty || !wn_spool_segment_is_done(segment)
+        || (!self->caught_up && wn_spool_is_own_name(segment->name)))
         return;
     if (segment->compaction != NULL)
         g_clear_pointer(&self->compaction, wn_spool_compaction_free);
+    write_all(self);
     if (!wn_spool_segment_remove(segment, self->folder, &error)) {
-        complain(self, "cannot remove a segment", error);
+        wn_complain(self->complaints, "cannot remove a segment", error);
         return;
     }
     g_hash_table_remove(self->segments, segment->name);
 }
 
-/* Nothing in it can be read: an operator may still want to look at it. */
 static void
-set_unreadable_aside(WnSpool *self, const char *name)
+note_unopened(WnSpool *self, const char *name, const GError *error)
 {
-    g_autoptr(GError) error = NULL;
-    WnSpoolSegment segment = { .name = g_strdup(name), .damaged = true };
+    g_autoptr(GError) again = NULL;
 
-    wn_remark(WN_LEVEL_ERROR, "%s: no valid record, moved to damaged", name);
-    if (!wn_spool_segment_remove(&segment, self->folder, &error))
-        complain(self, "cannot set a segment aside", error);
-    g_free(segment.name);
+    if (error->code == ENOENT)
+        return;
+    if (error->code == EBADMSG
+        && wn_spool_segment_set_unreadable_aside(self->folder, name, &again))
+        return;
+    self->incomplete = true;
+    wn_complain(self->complaints, "cannot open a segment",
+        again != NULL ? again : error);
 }
 
 static WnSpoolSegment *
@@ -124,37 +120,33 @@ open_segment(WnSpool *self, const char *name)
     } while (segment == NULL && wn_reserve_helps(self->reserve, error));
     if (segment != NULL)
         g_hash_table_insert(self->segments, segment->name, segment);
-    else if (error->code == EBADMSG)
-        set_unreadable_aside(self, name);
-    else if (error->code != ENOENT)
-        complain(self, "cannot open a segment", error);
+    else
+        note_unopened(self, name, error);
     return segment;
 }
 
-static void
+/* False: nothing has moved, the next scan tries again. */
+static bool
 read_records(WnSpool *self, WnSpoolSegment *segment, unsigned max)
 {
-    uint64_t end = segment->offset + STEP_BYTES;
-
-    for (unsigned i = 0; i < max && segment->offset < end; i++)
-        if (!wn_spool_segment_step(segment, self->scratch, self->fn,
-                self->user))
-            break;
+    return wn_spool_segment_read(segment, max, self->scratch, self->fn,
+        self->user);
 }
 
-/* Reads on in the first segment; it goes to the end of the line. */
-static void
+/* Reads on in the first segment; it goes to the end of the line.  False: its
+ * disk has troubles, which may have taken long. */
+static bool
 step_reading(WnSpool *self)
 {
     WnSpoolSegment *segment = g_queue_pop_head(&self->readable);
-    uint64_t before = segment->offset;
+    bool moved = read_records(self, segment, SLICE_RECORDS);
+    bool sound = !segment->failed;
 
-    read_records(self, segment, SLICE_RECORDS);
     segment->listed = false;
-    /* Without progress the next scan tries again. */
-    if (segment->offset != before)
+    if (moved)
         enlist(self, segment);
     remove_if_done(self, segment);
+    return sound;
 }
 
 static void
@@ -172,12 +164,13 @@ on_step(void *user)
 {
     WnSpool *self = user;
     int64_t end_us = wn_clock_mono_us() + STEP_US;
+    bool sound = true;
 
-    for (int i = 0; i < STEP_RECORDS / SLICE_RECORDS; i++) {
+    for (int i = 0; sound && i < STEP_RECORDS / SLICE_RECORDS; i++) {
         if (i > 0 && wn_clock_mono_us() >= end_us)
             break;
         if (!g_queue_is_empty(&self->readable))
-            step_reading(self);
+            sound = step_reading(self);
         else if (!g_queue_is_empty(&self->unopened))
             step_opening(self);
     }
@@ -188,42 +181,6 @@ on_step(void *user)
         self->recovering = false;
 }
 
-/* An outcome log whose segment is gone says nothing any more. */
-static void
-remove_rubbish(WnSpool *self, const char *name)
-{
-    g_autofree char *stem = g_strndup(name, strlen(name) - 4);
-    g_autofree char *segment = g_strdup_printf("%s/%s.seg", self->folder, stem);
-    g_autofree char *path = g_build_filename(self->folder, name, NULL);
-
-    if (access(segment, F_OK) != 0 && errno == ENOENT)
-        unlink(path);
-}
-
-static bool
-is_own(const char *name)
-{
-    return g_str_has_prefix(name, WN_SPOOL_OWN_WORKER "-");
-}
-
-static void
-remove_unmade(const WnSpool *self, const char *name)
-{
-    g_autofree char *path = g_build_filename(self->folder, name, NULL);
-
-    unlink(path);
-}
-
-/* Our own first. */
-static gint
-compare_names(gconstpointer a, gconstpointer b, gpointer user)
-{
-    (void)user;
-    if (is_own(a) != is_own(b))
-        return is_own(a) ? -1 : 1;
-    return strcmp(a, b);
-}
-
 static void
 list_folder(WnSpool *self)
 {
@@ -231,21 +188,19 @@ list_folder(WnSpool *self)
     g_autoptr(GDir) folder = g_dir_open(self->folder, 0, &error);
     const char *name;
 
+    self->incomplete = folder == NULL;
     if (folder == NULL) {
-        complain(self, "cannot list the spool", error);
+        wn_complain(self->complaints, "cannot list the spool", error);
         return;
     }
     while ((name = g_dir_read_name(folder)) != NULL) {
-        if (is_segment_name(name)
+        if (wn_spool_is_segment_name(name)
             && !g_hash_table_contains(self->segments, name))
             g_queue_push_tail(&self->unopened, g_strdup(name));
-        else if (!self->started && g_str_has_suffix(name, ".out"))
-            remove_rubbish(self, name);
-        else if (!self->started
-                 && g_str_has_suffix(name, ".out" WN_OUTCOME_UNMADE))
-            remove_unmade(self, name);
+        else if (!self->started)
+            wn_spool_remove_leftover(self->folder, name);
     }
-    g_queue_sort(&self->unopened, compare_names, NULL);
+    g_queue_sort(&self->unopened, wn_spool_compare_names, NULL);
 }
 
 static void
@@ -254,7 +209,8 @@ rewrite_log(WnSpool *self, WnSpoolSegment *segment)
     g_autoptr(GError) error = NULL;
 
     if (!wn_outcome_log_rewrite(segment->log, &error))
-        complain(self, "cannot shorten a log of outcomes", error);
+        wn_complain(self->complaints, "cannot shorten a log of outcomes",
+            error);
     segment->log_floor = wn_outcome_log_len(segment->log);
 }
 
@@ -268,7 +224,7 @@ begin_compaction(WnSpool *self, WnSpoolSegment *segment)
     if (self->compaction != NULL)
         wn_timer_set(&self->compact, COMPACT_STEP_MS);
     else
-        complain(self, "cannot compact a segment", error);
+        wn_complain(self->complaints, "cannot compact a segment", error);
 }
 
 static void
@@ -281,6 +237,7 @@ on_compact(void *user)
 
     if (self->compaction == NULL)
         return;
+    write_all(self);
     segment = wn_spool_compaction_segment(self->compaction);
     switch (wn_spool_compaction_step(self->compaction, self->scratch, &error)) {
     case WN_COMPACTING:
@@ -296,11 +253,52 @@ on_compact(void *user)
         rewrite_log(self, segment);
         return;
     case WN_COMPACTION_FAILED:
-        complain(self, "cannot compact a segment", error);
+        wn_complain(self->complaints, "cannot compact a segment", error);
         break;
     }
     wn_spool_segment_put_off_compaction(segment, now_ms);
     g_clear_pointer(&self->compaction, wn_spool_compaction_free);
+}
+
+static bool
+is_all_read(const WnSpool *self)
+{
+    GHashTableIter iter;
+    void *value;
+
+    if (!self->started || self->recovering || self->incomplete
+        || self->unopened.length > 0)
+        return false;
+    g_hash_table_iter_init(&iter, self->segments);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (!wn_spool_segment_is_caught_up(value))
+            return false;
+    }
+    return true;
+}
+
+/* What was noted until all was read is synced with the next flush. */
+static void
+catch_up(WnSpool *self)
+{
+    if (self->all_read_ms == 0 && is_all_read(self))
+        self->all_read_ms = wn_clock_mono_ms();
+    if (self->all_read_ms == 0)
+        return;
+    for (guint i = 0; i < self->dirty->len; i++)
+        if (((const WnSpoolSegment *)self->dirty->pdata[i])->dirty_ms
+            <= self->all_read_ms)
+            return;
+    self->caught_up = true;
+}
+
+/* Reports that were sent say what became of others. */
+static bool
+may_shrink(const WnSpool *self, const WnSpoolSegment *segment)
+{
+    return self->compaction == NULL && !self->recovering
+           && (self->caught_up || !wn_spool_is_own_name(segment->name))
+           && wn_spool_segment_wants_compaction(segment, wn_clock_mono_ms());
 }
 
 static void
@@ -310,6 +308,7 @@ check_segments(WnSpool *self)
     GHashTableIter iter;
     void *value;
 
+    catch_up(self);
     g_hash_table_iter_init(&iter, self->segments);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         g_ptr_array_add(segments, value);
@@ -318,8 +317,7 @@ check_segments(WnSpool *self)
 
         wn_spool_segment_check_writer(segment);
         enlist(self, segment);
-        if (self->compaction == NULL && !self->recovering
-            && wn_spool_segment_wants_compaction(segment, wn_clock_mono_ms()))
+        if (may_shrink(self, segment))
             begin_compaction(self, segment);
         remove_if_done(self, segment);
     }
@@ -329,7 +327,7 @@ static void
 read_own(WnSpool *self)
 {
     while (!g_queue_is_empty(&self->unopened)
-           && is_own(g_queue_peek_head(&self->unopened))) {
+           && wn_spool_is_own_name(g_queue_peek_head(&self->unopened))) {
         step_opening(self);
         while (!g_queue_is_empty(&self->readable))
             step_reading(self);
@@ -378,16 +376,24 @@ wn_spool_is_recovering(const WnSpool *self)
     return self->recovering;
 }
 
+bool
+wn_spool_has_caught_up(const WnSpool *self)
+{
+    return self->caught_up;
+}
+
 void
 wn_spool_durable(WnSpool *self, const char *name, uint64_t durable)
 {
     WnSpoolSegment *segment;
 
-    if (!is_segment_name(name))
+    if (!wn_spool_is_segment_name(name))
         return;
     segment = open_segment(self, name);
     if (segment == NULL)
         return;
+    if (segment->durable == 0)
+        segment->durable_first = durable;
     segment->durable = MAX(segment->durable, durable);
     if (segment->listed || segment->state != WN_SEGMENT_FOLLOWED)
         return;
@@ -403,7 +409,7 @@ flush_segment(WnSpool *self, WnSpoolSegment *segment)
 
     while (!wn_outcome_log_flush(segment->log, true, &error)) {
         if (!wn_reserve_helps(self->reserve, error)) {
-            complain(self, "cannot write outcomes", error);
+            wn_complain(self->complaints, "cannot write outcomes", error);
             return false;
         }
         g_clear_error(&error);
@@ -413,17 +419,6 @@ flush_segment(WnSpool *self, WnSpoolSegment *segment)
                > MAX(LOG_REWRITE_BYTES, 2 * segment->log_floor))
         rewrite_log(self, segment);
     return true;
-}
-
-/* Errors show when they are synced. */
-static void
-on_write(void *user)
-{
-    WnSpool *self = user;
-
-    for (guint i = 0; i < self->dirty->len; i++)
-        wn_outcome_log_flush(((WnSpoolSegment *)self->dirty->pdata[i])->log,
-            false, NULL);
 }
 
 /* Each sync stops the loop, and a backlog that is deferred brings many: what a
@@ -438,8 +433,10 @@ is_sync_due(const WnSpoolSegment *segment)
 static void
 flush_segments(WnSpool *self, bool all)
 {
-    g_autoptr(GPtrArray) dirty = g_steal_pointer(&self->dirty);
+    g_autoptr(GPtrArray) dirty = NULL;
 
+    write_all(self);
+    dirty = g_steal_pointer(&self->dirty);
     self->dirty = g_ptr_array_new();
     wn_timer_unset(&self->flush);
     self->flush_soon = false;
@@ -449,11 +446,13 @@ flush_segments(WnSpool *self, bool all)
         if ((all || is_sync_due(segment)) && flush_segment(self, segment)) {
             segment->dirty = false;
             segment->urgent = false;
-            remove_if_done(self, segment);
         } else {
             g_ptr_array_add(self->dirty, segment);
         }
     }
+    /* A report goes only when its message's outcome is on disk. */
+    for (guint i = 0; i < dirty->len; i++)
+        remove_if_done(self, dirty->pdata[i]);
     if (self->dirty->len > 0)
         wn_timer_set(&self->flush, RETRY_MS);
 }
@@ -485,7 +484,10 @@ wn_spool_settle(const WnSpoolRecord *record, const WnOutcome *outcome)
         g_assert(segment->n_unsettled > 0);
         segment->n_unsettled--;
     }
-    segment->urgent |= outcome->kind != WN_OUTCOME_DEFERRED;
+    if (outcome->kind != WN_OUTCOME_DEFERRED) {
+        segment->urgent = true;
+        wn_outcome_log_flush(segment->log, false, NULL);
+    }
     if (!segment->dirty) {
         segment->dirty = true;
         segment->dirty_ms = wn_clock_mono_ms();
@@ -514,9 +516,10 @@ wn_spool_new(WnLoop *loop, const char *folder, WnSpoolFoundFn fn, void *user)
     g_queue_init(&self->unopened);
     g_queue_init(&self->readable);
     self->dirty = g_ptr_array_new();
+    self->complaints = wn_complaints_new();
     self->scratch = g_byte_array_new();
     wn_deferred_init(&self->step, loop, on_step, self);
-    wn_deferred_init(&self->write, loop, on_write, self);
+    wn_deferred_init(&self->write, loop, write_all, self);
     wn_timer_init(&self->compact, loop, on_compact, self);
     wn_timer_init(&self->scan, loop, on_scan, self);
     wn_timer_init(&self->flush, loop, on_flush, self);
@@ -567,6 +570,7 @@ wn_spool_free(WnSpool *self)
     g_queue_clear(&self->readable);
     g_ptr_array_unref(self->dirty);
     g_hash_table_unref(self->segments);
+    wn_complaints_free(self->complaints);
     g_byte_array_unref(self->scratch);
     g_free(self->folder);
     g_free(self);

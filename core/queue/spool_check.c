@@ -21,6 +21,7 @@ typedef struct Check {
     int fd;
     WnStandings *standings;
     GByteArray *envelope;
+    bool aside;        /* folder is spool/damaged */
     WnCompaction *out; /* where what is owed is copied to; NULL: nowhere */
 } Check;
 
@@ -29,7 +30,7 @@ wn_spool_file_is_wrong(const WnSpoolFile *self)
 {
     return self->kind == WN_SPOOL_UNREADABLE || self->kind == WN_SPOOL_UNKNOWN
            || self->error != NULL || self->outcomes_damaged
-           || self->damages->len > 0;
+           || self->damages->len > 0 || (self->aside && self->n_live > 0);
 }
 
 static char *
@@ -101,6 +102,26 @@ take_damage(Check *self, uint64_t offset)
         note_damage(self, offset, NULL, "no valid record");
 }
 
+/* Moves behind what the disk does not give. */
+static void
+take_unreadable(Check *self, uint64_t at, uint64_t *offset)
+{
+    WnSegmentSkip skip = { .at = at + 8 };
+    WnRecordHeader header;
+    WnSkipStatus status;
+
+    if (wn_segment_read_header(self->fd, at, &header)) {
+        note_damage(self, at, &header.id, "the disk does not give it");
+        *offset = at + wn_record_len(&header);
+        return;
+    }
+    note_damage(self, at, NULL, "the disk does not give it");
+    do
+        status = wn_segment_skip(self->fd, UINT64_MAX, &skip);
+    while (status == WN_SKIP_MORE);
+    *offset = skip.at;
+}
+
 /* False with error: reading or copying failed. */
 static bool
 read_records(Check *self, GError **error)
@@ -127,8 +148,12 @@ read_records(Check *self, GError **error)
         case WN_SCAN_TAIL:
             return true;
         case WN_SCAN_ERROR:
-            wn_fd_set_error(error, errno, "read", self->file->name);
-            return false;
+            if (errno != EIO) {
+                wn_fd_set_error(error, errno, "read", self->file->name);
+                return false;
+            }
+            take_unreadable(self, at, &offset);
+            break;
         }
     }
 }
@@ -211,6 +236,8 @@ look_at_segment(Check *self)
     g_autoptr(GError) error = NULL;
 
     file->has_writer = wn_segment_has_writer(self->fd);
+    if (wn_segment_header_is_damaged(self->fd))
+        note_damage(self, 0, NULL, "the segment's header");
     if (wn_outcome_log_look(self->folder, file->name, wn_standings_note,
             self->standings,
             &(WnOutcomeLook){ .out_len = &file->outcome_bytes,
@@ -308,7 +335,11 @@ check_file(Check *self, const char *name, WnSpoolFileFn fn, void *user)
     g_autofree char *path = g_build_filename(self->folder, name, NULL);
     g_autoptr(GArray)
         damages = g_array_new(FALSE, FALSE, sizeof(WnSpoolDamage));
-    WnSpoolFile file = { .name = name, .damages = damages };
+    g_autofree char *shown = g_strconcat(self->aside ? "damaged/" : "", name,
+        NULL);
+    WnSpoolFile file = { .name = name,
+        .damages = damages,
+        .aside = self->aside };
     struct stat st;
 
     if (is_silent(self->folder, name) || lstat(path, &st) != 0)
@@ -316,8 +347,10 @@ check_file(Check *self, const char *name, WnSpoolFileFn fn, void *user)
     self->file = &file;
     file.kind = kind_of(name, &st);
     file.bytes = (uint64_t)st.st_blocks * 512;
-    if (file.kind != WN_SPOOL_SEGMENT || check_segment(self))
+    if (file.kind != WN_SPOOL_SEGMENT || check_segment(self)) {
+        file.name = shown;
         fn(user, &file);
+    }
     g_free(file.error);
 }
 
@@ -341,6 +374,26 @@ list_names(const char *folder, GError **error)
         g_ptr_array_add(names, g_strdup(name));
     g_ptr_array_sort(names, compare_names);
     return names;
+}
+
+/* The same of what was set aside, if anything was. */
+static bool
+check_aside(Check *self, WnSpoolFileFn fn, void *user, GError **error)
+{
+    g_autofree char *folder = g_build_filename(self->folder, "damaged", NULL);
+    g_autoptr(GPtrArray) names = NULL;
+    Check check = { .folder = folder,
+        .aside = true,
+        .mode = WN_SPOOL_LOOK,
+        .envelope = self->envelope };
+
+    if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+        return true;
+    names = list_names(folder, error);
+    for (guint i = 0; names != NULL && i < names->len; i++)
+        if (g_str_has_suffix(names->pdata[i], ".seg"))
+            check_file(&check, names->pdata[i], fn, user);
+    return names != NULL;
 }
 
 /* The lock of winnow-queue; -1 with error. */
@@ -378,5 +431,5 @@ wn_spool_check(const char *folder, WnSpoolCheckMode mode, WnSpoolFileFn fn,
     names = list_names(folder, error);
     for (guint i = 0; names != NULL && i < names->len; i++)
         check_file(&self, names->pdata[i], fn, user);
-    return names != NULL;
+    return names != NULL && check_aside(&self, fn, user, error);
 }

@@ -38,6 +38,8 @@ typedef struct WnSpoolFile {
     bool outcomes_damaged;
     GArray *damages; /* WnSpoolDamage */
     bool repaired;
+    bool aside; /* in spool/damaged, and name says so: what is live there is
+                 * delivered by nobody */
 } WnSpoolFile;
 
 bool wn_spool_file_is_wrong(const WnSpoolFile *self);
@@ -47,7 +49,9 @@ typedef void (*WnSpoolFileFn)(void *user, const WnSpoolFile *file);
 
 typedef enum { WN_SPOOL_LOOK, WN_SPOOL_REPAIR } WnSpoolCheckMode;
 
-/* Calls fn for each file, by name.  False with error: the folder cannot be
+/* Calls fn for each file, by name, then for the segments in spool/damaged,
+ * which are never repaired.  What the disk does not give of a segment counts as
+ * damaged.  False with error: the folder cannot be
  * read, or is to be repaired while a winnow-queue works on it (EWOULDBLOCK).
  *
  * Repair: a damaged segment that nobody writes is kept in spool/damaged; a new

@@ -36,7 +36,8 @@ bool
 wn_spool_segment_wants_compaction(const WnSpoolSegment *self, int64_t now_ms)
 {
     return self->state == WN_SEGMENT_COMPLETE && !self->damaged
-           && self->n_unsettled > 0 && now_ms >= self->compact_from_ms
+           && self->gaps->len == 0 && self->n_unsettled > 0
+           && now_ms >= self->compact_from_ms
            && self->held_bytes
                   < self->map_len / WN_SPOOL_COMPACT_SHARE
                         - MIN(self->map_len / WN_SPOOL_COMPACT_SHARE, 65536);

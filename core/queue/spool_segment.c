@@ -2,17 +2,32 @@
 #include "core/queue/spool_segment.h"
 
 #include "core/base/clock.h"
-#include "core/base/crc32c.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/base/publish.h"
-#include "core/message/splice.h"
+#include "core/queue/complaints.h"
 #include "core/queue/spool_compact.h"
+#include "core/queue/spool_gaps.h"
+#include "core/queue/spool_names.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define READ_BYTES (4 * 1024 * 1024) /* with one call */
+
+/* Only what was read and is wrong may be set aside; what the disk does not give
+ * now it may give later. */
+static bool
+cannot_read(const WnSpoolSegment *self, int errnum, GError **error)
+{
+    if (errnum == ENODATA)
+        errnum = EBADMSG;
+    g_set_error(error, WN_JOURNAL_ERROR, errnum, "%s: cannot read: %s",
+        self->name, g_strerror(errnum));
+    return false;
+}
 
 static bool
 map_file(WnSpoolSegment *self, GError **error)
@@ -20,7 +35,9 @@ map_file(WnSpoolSegment *self, GError **error)
     struct stat st;
     void *map;
 
-    if (fstat(self->fd, &st) != 0 || st.st_size < WN_SEGMENT_HEADER_LEN) {
+    if (fstat(self->fd, &st) != 0)
+        return cannot_read(self, errno, error);
+    if (st.st_size < WN_SEGMENT_HEADER_LEN) {
         g_set_error(error, WN_JOURNAL_ERROR, EBADMSG, "%s: too short",
             self->name);
         return false;
@@ -35,7 +52,42 @@ map_file(WnSpoolSegment *self, GError **error)
     }
     self->map = map;
     self->map_len = (size_t)st.st_size;
+    wn_map_guard(&self->guard, map, self->map_len, WN_MAP_READ);
     return true;
+}
+
+static void
+unmap_file(WnSpoolSegment *self)
+{
+    wn_map_unguard(&self->guard);
+    if (self->map != NULL)
+        munmap((void *)(uintptr_t)self->map, self->map_len);
+    self->map = NULL;
+}
+
+bool
+wn_spool_segment_map_again(WnSpoolSegment *self)
+{
+    void *map = mmap((void *)(uintptr_t)self->map, self->map_len, PROT_READ,
+        MAP_SHARED | MAP_FIXED, self->fd, 0);
+
+    if (map == MAP_FAILED)
+        return false;
+    self->guard.lost = 0;
+    return true;
+}
+
+/* The first record has stood in for it. */
+static void
+look_at_header(WnSpoolSegment *self)
+{
+    if (!wn_segment_header_is_damaged(self->fd))
+        return;
+    self->damaged = true;
+    wn_remark(WN_LEVEL_ERROR,
+        "%s: the segment's header is damaged, that of "
+        "the first record stands in",
+        self->name);
 }
 
 WnSpoolSegment *
@@ -47,15 +99,17 @@ wn_spool_segment_open(WnSpool *spool, const char *folder, const char *name,
     self->spool = spool;
     self->name = g_strdup(name);
     self->offset = WN_SEGMENT_HEADER_LEN;
+    self->gaps = g_array_new(FALSE, FALSE, sizeof(WnSpoolGap));
     self->fd = wn_segment_open(folder, name, error);
     if (self->fd < 0)
         return NULL;
     if (!wn_segment_secret(self->fd, &self->secret)) {
-        g_set_error(error, WN_JOURNAL_ERROR, EBADMSG, "%s: cannot read", name);
+        cannot_read(self, errno, error);
         return NULL;
     }
     if (!map_file(self, error))
         return NULL;
+    look_at_header(self);
     self->prior = wn_standings_new();
     self->log = wn_outcome_log_open(folder, name, wn_standings_note,
         self->prior, error);
@@ -73,11 +127,11 @@ wn_spool_segment_free(WnSpoolSegment *self)
     if (self == NULL)
         return;
     wn_outcome_log_free(self->log);
-    if (self->map != NULL)
-        munmap((void *)(uintptr_t)self->map, self->map_len);
+    unmap_file(self);
     wn_fd_close(self->fd);
     g_clear_pointer(&self->prior, wn_standings_free);
     g_clear_pointer(&self->places, g_array_unref);
+    g_array_unref(self->gaps);
     g_free(self->name);
     g_free(self);
 }
@@ -92,6 +146,8 @@ wn_spool_segment_check_writer(WnSpoolSegment *self)
 bool
 wn_spool_segment_has_more(const WnSpoolSegment *self)
 {
+    if (self->skipping || wn_spool_gap_due(self, wn_clock_mono_ms()) != NULL)
+        return true;
     switch (self->state) {
     case WN_SEGMENT_FOLLOWED:
         return self->offset < self->durable;
@@ -103,24 +159,82 @@ wn_spool_segment_has_more(const WnSpoolSegment *self)
     return false;
 }
 
-/* The descriptor is not needed any more: what is read is mapped. */
+/* One without a record has been kept ready by its writer.  Our own are read
+ * before all others. */
+bool
+wn_spool_segment_is_caught_up(const WnSpoolSegment *self)
+{
+    WnRecordHeader header;
+
+    if (wn_spool_is_own_name(self->name))
+        return true;
+    if (wn_spool_gap_is_waited_for(self))
+        return false;
+    switch (self->state) {
+    case WN_SEGMENT_FOLLOWED:
+        return self->durable > 0 ? self->offset >= self->durable_first
+                                 : !wn_segment_read_header(self->fd,
+                                     WN_SEGMENT_HEADER_LEN, &header);
+    case WN_SEGMENT_CLOSING:
+        return false;
+    case WN_SEGMENT_COMPLETE:
+        break;
+    }
+    return true;
+}
+
+static void
+forget_prior(WnSpoolSegment *self)
+{
+    if (self->state == WN_SEGMENT_COMPLETE && self->gaps->len == 0)
+        g_clear_pointer(&self->prior, wn_standings_free);
+}
+
 static void
 complete(WnSpoolSegment *self)
 {
     self->state = WN_SEGMENT_COMPLETE;
     wn_spool_segment_put_off_compaction(self, wn_clock_mono_ms());
-    g_clear_pointer(&self->prior, wn_standings_free);
-    wn_fd_close(self->fd);
-    self->fd = -1;
+    forget_prior(self);
 }
 
+/* For the log and for the message's story, if it is known whose it was. */
 static void
-note_damage(WnSpoolSegment *self, uint64_t offset, const char *what)
+note_damage(WnSpoolSegment *self, uint64_t offset, const WnId *id,
+    const char *what)
 {
+    WnEvent event;
+
     self->damaged = true;
-    wn_remark(WN_LEVEL_ERROR, "%s: damaged at %" G_GUINT64_FORMAT ": %s",
-        self->name, offset, what);
+    wn_event_begin(&event, WN_LEVEL_ERROR, "damaged");
+    if (id != NULL)
+        wn_event_id(&event, id);
+    wn_event_str(&event, "segment", self->name);
+    wn_event_int(&event, "offset", (int64_t)offset);
+    wn_event_str(&event, "error", what);
+    wn_event_end(&event);
 }
+
+/* It is tried again with every scan, and told now and then. */
+static void
+note_read_error(WnSpoolSegment *self, int errnum)
+{
+    int64_t now_ms = wn_clock_mono_ms();
+
+    if (self->complained_ms != 0
+        && now_ms - self->complained_ms < WN_COMPLAINT_MS)
+        return;
+    self->complained_ms = now_ms;
+    wn_remark(WN_LEVEL_ERROR, "%s: cannot read: %s", self->name,
+        g_strerror(errnum));
+}
+
+/* Where what is found goes. */
+typedef struct Sink {
+    GByteArray *scratch;
+    WnSpoolFoundFn fn;
+    void *user;
+} Sink;
 
 static void
 add_unsettled(WnSpoolSegment *self, uint64_t offset, uint32_t index,
@@ -136,6 +250,7 @@ add_unsettled(WnSpoolSegment *self, uint64_t offset, uint32_t index,
         recipient.next_attempt = prior->next_attempt;
         recipient.held = prior->held;
         recipient.delay_noted = prior->delay_noted;
+        recipient.relayed_at = prior->relayed_at;
         recipient.last_reply = prior->reply;
     }
     g_array_append_val(recipients, recipient);
@@ -143,54 +258,96 @@ add_unsettled(WnSpoolSegment *self, uint64_t offset, uint32_t index,
 
 static void
 give_out(WnSpoolSegment *self, const WnRecordHeader *header,
-    const WnEnvelope *envelope, WnSpoolFoundFn fn, void *user)
+    const WnEnvelope *envelope, const char *damage, const Sink *sink)
 {
     g_autoptr(GArray)
         recipients = g_array_new(FALSE, FALSE, sizeof(WnSpoolRecipient));
 
-    for (guint i = 0; i < envelope->recipients->len; i++)
+    if (envelope == NULL)
+        add_unsettled(self, header->offset, WN_SPOOL_NOBODY, recipients);
+    for (guint i = 0; envelope != NULL && i < envelope->recipients->len; i++)
         add_unsettled(self, header->offset, i, recipients);
-    if (recipients->len == 0)
+    if (recipients->len == 0 && (envelope == NULL || envelope->about.len == 0))
         return;
     self->n_unsettled += recipients->len;
-    fn(user, &(WnSpoolFound){ .record = { self, header->offset },
-                 .id = header->id,
-                 .body_len = header->body_len,
-                 .envelope = envelope,
-                 .recipients = (const WnSpoolRecipient *)recipients->data,
-                 .n_recipients = recipients->len });
+    if (recipients->len == 0)
+        damage = NULL;
+    if (damage != NULL)
+        note_damage(self, header->offset, &header->id, damage);
+    sink->fn(sink->user,
+        &(WnSpoolFound){ .record = { self, header->offset },
+            .id = header->id,
+            .body_len = header->body_len,
+            .damage = damage,
+            .envelope = envelope,
+            .recipients = (const WnSpoolRecipient *)recipients->data,
+            .n_recipients = recipients->len });
 }
 
 static void
 take_record(WnSpoolSegment *self, const WnRecordHeader *header,
-    GByteArray *bytes, WnSpoolFoundFn fn, void *user)
+    const char *damage, const Sink *sink)
 {
     g_auto(WnEnvelope) envelope;
 
     wn_envelope_init(&envelope);
-    if (wn_envelope_read(&envelope, wn_span(bytes->data, bytes->len)))
-        give_out(self, header, &envelope, fn, user);
+    if (wn_envelope_read(&envelope,
+            wn_span(sink->scratch->data, sink->scratch->len)))
+        give_out(self, header, &envelope, damage, sink);
     else
-        note_damage(self, header->offset, "no envelope");
+        give_out(self, header, NULL, "its envelope is damaged", sink);
 }
 
-bool
-wn_spool_segment_step(WnSpoolSegment *self, GByteArray *scratch,
-    WnSpoolFoundFn fn, void *user)
+/* A header that is whole tells whose message it was; then it is given out as
+ * far as it goes. */
+static void
+take_damaged(WnSpoolSegment *self, uint64_t offset, const Sink *sink)
 {
-    bool closing = self->state == WN_SEGMENT_CLOSING;
-    uint64_t at = self->offset;
     WnRecordHeader header;
 
-    if (!wn_spool_segment_has_more(self))
-        return false;
-    switch (wn_segment_scan(self->fd, &self->offset,
-        closing ? UINT64_MAX : self->durable, closing, &header, scratch)) {
+    if (!wn_segment_read_header(self->fd, offset, &header)
+        || header.kind != WN_RECORD_MESSAGE)
+        note_damage(self, offset, NULL, "no valid record");
+    else if (wn_segment_read_envelope(self->fd, &header, sink->scratch))
+        take_record(self, &header, "wrong checksum", sink);
+    else
+        give_out(self, &header, NULL, "its envelope is damaged", sink);
+}
+
+/* The disk does not give all of the record: what cannot be read of its body now
+ * may be readable when it is its turn; else it stays behind. */
+static void
+pass_unreadable(WnSpoolSegment *self, uint64_t offset, const Sink *sink)
+{
+    WnRecordHeader header;
+    uint64_t end;
+
+    if (!wn_segment_read_header(self->fd, offset, &header)) {
+        self->failed = true;
+        wn_spool_gap_begin(self, offset);
+        return;
+    }
+    end = offset + wn_record_len(&header);
+    self->offset = end;
+    if (header.kind == WN_RECORD_MESSAGE
+        && wn_segment_read_envelope(self->fd, &header, sink->scratch))
+        take_record(self, &header, NULL, sink);
+    else
+        wn_spool_gap_add(self, offset, end, &header);
+}
+
+static bool
+take_scanned(WnSpoolSegment *self, WnScanStatus status, uint64_t at,
+    const WnRecordHeader *header, const Sink *sink)
+{
+    bool closing = self->state == WN_SEGMENT_CLOSING;
+
+    switch (status) {
     case WN_SCAN_RECORD:
-        take_record(self, &header, scratch, fn, user);
+        take_record(self, header, NULL, sink);
         return true;
     case WN_SCAN_DAMAGED:
-        note_damage(self, at, "no valid record");
+        take_damaged(self, at, sink);
         return true;
     case WN_SCAN_SEAL:
         complete(self);
@@ -200,18 +357,100 @@ wn_spool_segment_step(WnSpoolSegment *self, GByteArray *scratch,
             complete(self);
         return false;
     case WN_SCAN_ERROR:
-        wn_remark(WN_LEVEL_ERROR, "%s: cannot read: %s", self->name,
-            g_strerror(errno));
+        break;
+    }
+    self->failed = true;
+    if (errno != EIO) {
+        note_read_error(self, errno);
         return false;
     }
-    return false;
+    self->offset = at;
+    self->unread = true;
+    return true;
+}
+
+/* What stood in a gap and can be read now. */
+static bool
+step_gap(WnSpoolSegment *self, WnSpoolGap *gap, const Sink *sink)
+{
+    uint64_t at = gap->at;
+    WnRecordHeader header;
+
+    switch (wn_segment_scan(self->fd, &gap->at, gap->end, true, &header,
+        sink->scratch)) {
+    case WN_SCAN_RECORD:
+        take_record(self, &header, NULL, sink);
+        break;
+    case WN_SCAN_DAMAGED:
+        take_damaged(self, at, sink);
+        break;
+    case WN_SCAN_SEAL:
+    case WN_SCAN_TAIL:
+        gap->at = gap->end;
+        break;
+    case WN_SCAN_ERROR:
+        self->failed = true;
+        wn_spool_gap_put_off(gap);
+        return true;
+    }
+    wn_spool_gap_remove_if_read(self, gap);
+    forget_prior(self);
+    return true;
+}
+
+bool
+wn_spool_segment_step(WnSpoolSegment *self, GByteArray *scratch,
+    WnSpoolFoundFn fn, void *user)
+{
+    bool closing = self->state == WN_SEGMENT_CLOSING;
+    Sink sink = { scratch, fn, user };
+    uint64_t at = self->offset;
+    WnSpoolGap *gap;
+    WnRecordHeader header;
+    WnScanStatus status;
+
+    self->failed = false;
+    if (!wn_spool_segment_has_more(self))
+        return false;
+    if (self->unread) {
+        self->unread = false;
+        pass_unreadable(self, at, &sink);
+        return true;
+    }
+    if (self->skipping) {
+        wn_spool_gap_search(self);
+        return true;
+    }
+    gap = wn_spool_gap_due(self, wn_clock_mono_ms());
+    if (gap != NULL)
+        return step_gap(self, gap, &sink);
+    status = wn_segment_scan(self->fd, &self->offset,
+        closing ? UINT64_MAX : self->durable, closing, &header, scratch);
+    return take_scanned(self, status, at, &header, &sink);
+}
+
+bool
+wn_spool_segment_read(WnSpoolSegment *self, unsigned max, GByteArray *scratch,
+    WnSpoolFoundFn fn, void *user)
+{
+    uint64_t before = self->offset;
+    bool more = true;
+    unsigned n = 0;
+
+    while (more && n < max && self->offset < before + READ_BYTES) {
+        more = wn_spool_segment_step(self, scratch, fn, user);
+        n += more;
+        more &= !self->failed;
+    }
+    return n > 0 || self->offset != before;
 }
 
 bool
 wn_spool_segment_is_done(const WnSpoolSegment *self)
 {
     return self->state == WN_SEGMENT_COMPLETE && self->n_unsettled == 0
-           && self->n_holds == 0 && !wn_outcome_log_is_dirty(self->log);
+           && self->n_holds == 0 && !wn_outcome_log_is_dirty(self->log)
+           && !wn_spool_gap_is_waited_for(self);
 }
 
 /* A second name in spool/damaged; the first goes with the deletion. */
@@ -237,11 +476,28 @@ wn_spool_segment_remove(const WnSpoolSegment *self, const char *folder,
     g_autofree char *stem = g_strndup(self->name, strlen(self->name) - 4);
     g_autofree char *outcomes = g_strconcat(stem, ".out", NULL);
 
-    if (self->damaged
+    bool has_gaps = self->gaps != NULL && self->gaps->len > 0;
+
+    if ((self->damaged || has_gaps)
         && (!set_aside(folder, self->name, error)
             || !set_aside(folder, outcomes, error)))
         return false;
-    return wn_outcome_log_delete_segment(folder, self->name, error);
+    if (!wn_outcome_log_delete_segment(folder, self->name, error))
+        return false;
+    if (has_gaps)
+        wn_spool_gaps_tell(self);
+    return true;
+}
+
+bool
+wn_spool_segment_set_unreadable_aside(const char *folder, const char *name,
+    GError **error)
+{
+    g_autofree char *copy = g_strdup(name);
+    WnSpoolSegment segment = { .name = copy, .damaged = true };
+
+    wn_remark(WN_LEVEL_ERROR, "%s: no valid record, moved to damaged", name);
+    return wn_spool_segment_remove(&segment, folder, error);
 }
 
 static int
@@ -299,113 +555,11 @@ wn_spool_segment_replace(WnSpoolSegment *self, const char *folder,
 
     g_clear_pointer(&self->places, g_array_unref);
     self->places = places;
-    munmap((void *)(uintptr_t)self->map, self->map_len);
-    self->map = NULL;
+    unmap_file(self);
+    wn_fd_close(self->fd);
     self->secret = wn_compaction_secret(successor);
     self->fd = wn_segment_open(folder, self->name, &error);
     if (self->fd < 0 || !map_file(self, &error))
         g_error("cannot go on with a compacted segment: %s", error->message);
-    wn_fd_close(self->fd);
-    self->fd = -1;
     wn_spool_segment_put_off_compaction(self, wn_clock_mono_ms());
-}
-
-/* The header as it stands in the file now. */
-static bool
-read_header(const WnSpoolRecord *record, uint64_t *out_place,
-    WnRecordHeader *out)
-{
-    const WnSpoolSegment *segment = record->segment;
-    uint64_t place = wn_spool_segment_place(segment, record->offset);
-    WnSpan bytes = wn_span_slice(wn_span(segment->map, segment->map_len), place,
-        WN_RECORD_HEADER_LEN);
-
-    *out_place = place;
-    return wn_record_header_read(bytes, out) && out->offset == place
-           && out->secret == segment->secret && out->kind == WN_RECORD_MESSAGE
-           && wn_record_len(out) <= segment->map_len - place;
-}
-
-static uint64_t
-record_len(const WnSpoolRecord *record)
-{
-    WnRecordHeader header;
-    uint64_t place;
-
-    return read_header(record, &place, &header) ? wn_record_len(&header) : 0;
-}
-
-void
-wn_spool_record_hold(const WnSpoolRecord *record)
-{
-    record->segment->n_holds++;
-    record->segment->held_bytes += record_len(record);
-}
-
-void
-wn_spool_record_drop(const WnSpoolRecord *record)
-{
-    WnSpoolSegment *segment = record->segment;
-
-    g_assert(segment->n_holds > 0);
-    segment->n_holds--;
-    segment->held_bytes -= MIN(record_len(record), segment->held_bytes);
-}
-
-static bool
-damaged(const WnSpoolRecord *record, const char *what, GError **error)
-{
-    record->segment->damaged = true;
-    g_set_error(error, WN_JOURNAL_ERROR, EBADMSG,
-        "%s: record at %" G_GUINT64_FORMAT ": %s", record->segment->name,
-        record->offset, what);
-    return false;
-}
-
-static bool
-splices_are_good(const WnEnvelope *envelope, uint64_t wire_len)
-{
-    for (guint i = 0; i < envelope->scopes->len; i++) {
-        WnEnvelopeScope *scope = &g_array_index(envelope->scopes,
-            WnEnvelopeScope, i);
-
-        if (scope->splices != NULL
-            && !wn_splices_normalise(scope->splices, wire_len))
-            return false;
-    }
-    return true;
-}
-
-bool
-wn_spool_read(const WnSpoolRecord *record, WnSpoolCheck check,
-    WnSpoolContent *out, GError **error)
-{
-    WnSpan bytes;
-    uint64_t place;
-
-    wn_envelope_init(&out->envelope);
-    out->segment = record->segment;
-    record->segment->n_reads++;
-    if (!read_header(record, &place, &out->header))
-        return damaged(record, "damaged header", error);
-    bytes = wn_span(record->segment->map + place + WN_RECORD_HEADER_LEN,
-        out->header.envelope_len);
-    out->wire = wn_span(bytes.ptr + bytes.len, (size_t)out->header.body_len);
-    if (check == WN_SPOOL_WHOLE
-        && wn_crc32c(wn_record_crc(&out->header, bytes), out->wire)
-               != out->header.crc)
-        return damaged(record, "wrong checksum", error);
-    if (!wn_envelope_read(&out->envelope, bytes)
-        || !splices_are_good(&out->envelope, out->wire.len))
-        return damaged(record, "damaged envelope", error);
-    return true;
-}
-
-void
-wn_spool_content_clear(WnSpoolContent *self)
-{
-    wn_envelope_clear(&self->envelope);
-    if (self->segment != NULL)
-        self->segment->n_reads--;
-    self->segment = NULL;
 }

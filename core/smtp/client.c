@@ -1,34 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/smtp/client.h"
 
-#include "core/smtp/client_state.h"
-#include "core/smtp/offers.h"
+#include "core/base/clock.h"
+#include "core/smtp/client_private.h"
 
 #define QUIT_LINGER_MS 2000
 
+/* A message has the time of a reply, though not less than RFC 5321 §4.5.3.2.5
+ * gives to a block of data, and what it takes at this rate. */
+#define BLOCK_MS (3 * 60 * 1000)
+#define BYTES_PER_S (16 * 1024)
+
 /* Buffer memory that stays between transactions. */
 #define KEEP_BYTES 4096
-
-struct WnSmtpClient {
-    WnClientConfig config;
-    const WnClientHandler *handler;
-    void *user;
-    WnClientState state;
-    WnStream *stream;
-    WnReplyParser parser;
-    WnTimer deadline;
-    WnDeferred soon;   /* CONNECTING: there was no socket; UNSENT */
-    char *start_error; /* why there was none */
-    WnSent unsent;
-    char unsent_text[128];
-    WnOffers offers;
-
-    WnSending sending;
-    WnBuffer commands;
-
-    unsigned busy; /* handlers on the stack that still use self */
-    bool freed;    /* the last of them frees self */
-};
 
 static const char *
 awaited_command(const WnSmtpClient *self)
@@ -38,9 +22,8 @@ awaited_command(const WnSmtpClient *self)
     return wn_client_state_command(self->state);
 }
 
-/* A state begins with the wait for its reply: one deadline for all of it. */
-static void
-enter(WnSmtpClient *self, WnClientState state)
+void
+wn_client_enter(WnSmtpClient *self, WnClientState state)
 {
     int64_t timeout_ms = wn_client_state_timeout(state, &self->config);
 
@@ -51,8 +34,8 @@ enter(WnSmtpClient *self, WnClientState state)
         wn_timer_unset(&self->deadline);
 }
 
-static void
-command(WnSmtpClient *self, WnClientState state, const char *verb,
+void
+wn_client_command(WnSmtpClient *self, WnClientState state, const char *verb,
     const char *argument)
 {
     wn_stream_write(self->stream, wn_span_str(verb));
@@ -61,7 +44,7 @@ command(WnSmtpClient *self, WnClientState state, const char *verb,
         wn_stream_write(self->stream, wn_span_str(argument));
     }
     wn_stream_write(self->stream, WN_SPAN("\r\n"));
-    enter(self, state);
+    wn_client_enter(self, state);
 }
 
 static WnSent
@@ -73,7 +56,7 @@ lost(const WnSmtpClient *self, const char *text)
         .command = awaited_command(self),
         .in_doubt = self->state == WN_CLIENT_DOT
                     && self->sending.n_accepted > 0,
-        .tls_failed = self->state == WN_CLIENT_HANDSHAKE };
+        .tls_failed = wn_client_is_securing(self) };
 }
 
 static void
@@ -118,7 +101,7 @@ die(WnSmtpClient *self, WnSent why)
 {
     if (self->state == WN_CLIENT_DEAD)
         return;
-    enter(self, WN_CLIENT_DEAD);
+    wn_client_enter(self, WN_CLIENT_DEAD);
     if (self->sending.outgoing != NULL)
         tell_recipients(self, &why);
     g_clear_pointer(&self->stream, wn_stream_free);
@@ -126,30 +109,30 @@ die(WnSmtpClient *self, WnSent why)
         self->handler->dead(self->user, self, &why);
 }
 
-static void
-die_lost(WnSmtpClient *self, const char *text)
+void
+wn_client_die_lost(WnSmtpClient *self, const char *text)
 {
     die(self, lost(self, text));
 }
 
-/* A refusal of the session itself says nothing about any message. */
-static void
-die_of_reply(WnSmtpClient *self)
+void
+wn_client_die_of_reply(WnSmtpClient *self)
 {
     WnSent why = wn_sent_of_reply(&self->parser, awaited_command(self));
 
     why.kind = WN_SENT_TEMPORARY;
+    why.tls_failed = wn_client_is_securing(self);
     die(self, why);
 }
 
-static void
-become_ready(WnSmtpClient *self)
+void
+wn_client_become_ready(WnSmtpClient *self)
 {
     if (wn_stream_peek(self->stream).len > 0) {
-        die_lost(self, "reply without a command");
+        wn_client_die_lost(self, "reply without a command");
         return;
     }
-    enter(self, WN_CLIENT_READY);
+    wn_client_enter(self, WN_CLIENT_READY);
     self->handler->ready(self->user, self);
 }
 
@@ -161,9 +144,9 @@ finish(WnSmtpClient *self, const WnSent *result)
     if (self->freed)
         return;
     if (self->sending.must_reset)
-        command(self, WN_CLIENT_RESET, "RSET", NULL);
+        wn_client_command(self, WN_CLIENT_RESET, "RSET", NULL);
     else
-        become_ready(self);
+        wn_client_become_ready(self);
 }
 
 static void
@@ -172,9 +155,12 @@ on_deadline(void *user)
     WnSmtpClient *self = user;
 
     self->busy++;
-    die_lost(self, self->state == WN_CLIENT_CONNECTING
-                       ? "connection timed out"
-                       : "no complete reply in time");
+    if (self->state == WN_CLIENT_CONNECTING)
+        wn_client_die_lost(self, "connection timed out");
+    else if (self->state == WN_CLIENT_BODY)
+        wn_client_die_lost(self, "message not taken in time");
+    else
+        wn_client_die_lost(self, "no complete reply in time");
     leave(self);
 }
 
@@ -188,86 +174,12 @@ take_line(void *user, WnSpan text)
 }
 
 static void
-send_ehlo(WnSmtpClient *self)
-{
-    self->offers = (WnOffers){ 0 };
-    command(self, WN_CLIENT_EHLO, "EHLO", self->config.hostname);
-}
-
-/* Lines of a refusal offer nothing. */
-static void
-send_helo(WnSmtpClient *self)
-{
-    self->offers = (WnOffers){ 0 };
-    command(self, WN_CLIENT_HELO, "HELO", self->config.hostname);
-}
-
-static void
-take_banner(WnSmtpClient *self)
-{
-    if (self->parser.code / 100 == 2)
-        send_ehlo(self);
-    else
-        die_of_reply(self);
-}
-
-static void
-greeted(WnSmtpClient *self)
-{
-    bool plain = !wn_stream_is_tls(self->stream);
-    bool offered = self->offers.set & WN_OFFERS_STARTTLS;
-
-    if (plain && offered && self->config.tls != WN_CLIENT_TLS_NONE)
-        command(self, WN_CLIENT_STARTTLS, "STARTTLS", NULL);
-    else if (plain && self->config.tls == WN_CLIENT_TLS_REQUIRE)
-        die_lost(self, "TLS is required and not offered");
-    else
-        become_ready(self);
-}
-
-static void
-take_greeting(WnSmtpClient *self)
-{
-    if (self->parser.code / 100 == 2)
-        greeted(self);
-    else if (self->parser.code / 100 == 5 && self->state == WN_CLIENT_EHLO)
-        send_helo(self);
-    else
-        die_of_reply(self);
-}
-
-static void
-take_starttls(WnSmtpClient *self)
-{
-    if (self->parser.code != 220) {
-        if (self->config.tls == WN_CLIENT_TLS_REQUIRE)
-            die_of_reply(self);
-        else
-            become_ready(self);
-        return;
-    }
-    /* Bytes that came before the handshake would count as sent inside it
-     * (CVE-2021-38371). */
-    if (wn_stream_peek(self->stream).len > 0) {
-        die_lost(self, "plain text behind the reply to STARTTLS");
-        return;
-    }
-    enter(self, WN_CLIENT_HANDSHAKE);
-    wn_stream_connect_tls(self->stream, self->config.tls_context,
-        &(WnTlsPeer){ .name = self->config.tls_name,
-            .other_name = self->config.tls_other_name,
-            .verify = self->config.tls_verify,
-            .tlsa = self->config.tlsa,
-            .session = self->config.session });
-}
-
-static void
 take_reset(WnSmtpClient *self)
 {
     if (self->parser.code / 100 == 2)
-        become_ready(self);
+        wn_client_become_ready(self);
     else
-        die_of_reply(self);
+        wn_client_die_of_reply(self);
 }
 
 static void
@@ -276,16 +188,38 @@ flush_commands(WnSmtpClient *self)
     wn_stream_write(self->stream, wn_buffer_peek(&self->commands));
     wn_buffer_consume(&self->commands, wn_buffer_len(&self->commands));
     wn_buffer_shrink(&self->commands, KEEP_BYTES);
-    enter(self, WN_CLIENT_ENVELOPE);
+    wn_client_enter(self, WN_CLIENT_ENVELOPE);
 }
 
+/* Each chunk that is taken gives time for the next one, all of them together
+ * have an end. */
 static void
 pump(WnSmtpClient *self)
 {
-    if (wn_sending_pump(&self->sending, self->stream))
-        enter(self, WN_CLIENT_DOT);
-    else
-        enter(self, WN_CLIENT_BODY);
+    int64_t left_ms = self->body_until_ms - wn_clock_mono_ms();
+
+    if (wn_sending_pump(&self->sending, self->stream)) {
+        wn_client_enter(self, WN_CLIENT_DOT);
+        return;
+    }
+    if (wn_sending_is_lost(&self->sending)) {
+        wn_client_die_lost(self, "the message can no longer be read");
+        return;
+    }
+    wn_client_enter(self, WN_CLIENT_BODY);
+    wn_timer_set(&self->deadline,
+        CLAMP(left_ms, 0, self->config.reply_timeout_ms));
+}
+
+static void
+begin_body(WnSmtpClient *self)
+{
+    uint64_t size = wn_outgoing_size(self->sending.outgoing);
+
+    self->body_until_ms = wn_clock_mono_ms()
+                          + MAX(self->config.reply_timeout_ms, BLOCK_MS)
+                          + (int64_t)(size / BYTES_PER_S) * 1000;
+    pump(self);
 }
 
 static void
@@ -299,17 +233,17 @@ take_envelope(WnSmtpClient *self)
         flush_commands(self);
         break;
     case WN_SENDING_BODY:
-        pump(self);
+        begin_body(self);
         break;
     case WN_SENDING_DOT:
         wn_stream_write(self->stream, WN_SPAN(".\r\n"));
-        enter(self, WN_CLIENT_DOT);
+        wn_client_enter(self, WN_CLIENT_DOT);
         break;
     case WN_SENDING_OVER:
         finish(self, &sent);
         break;
     case WN_SENDING_BROKEN:
-        die_lost(self, "reply to DATA is neither 354 nor a refusal");
+        wn_client_die_lost(self, "reply to DATA is neither 354 nor a refusal");
         break;
     }
 }
@@ -320,7 +254,7 @@ take_dot(WnSmtpClient *self)
     WnSent sent = wn_sent_of_reply(&self->parser, awaited_command(self));
 
     if (sent.code < 400 && sent.code / 100 != 2)
-        die_lost(self, "reply to the message is no answer");
+        wn_client_die_lost(self, "reply to the message is no answer");
     else
         finish(self, &sent);
 }
@@ -331,7 +265,7 @@ static void
 take_early(WnSmtpClient *self)
 {
     if (self->parser.code < 400)
-        die_lost(self, "reply before the end of the message");
+        wn_client_die_lost(self, "reply before the end of the message");
     else
         die(self, wn_sent_of_reply(&self->parser, awaited_command(self)));
 }
@@ -340,19 +274,19 @@ static void
 take_reply(WnSmtpClient *self)
 {
     if (self->parser.code == 421) {
-        die_of_reply(self);
+        wn_client_die_of_reply(self);
         return;
     }
     switch (self->state) {
     case WN_CLIENT_BANNER:
-        take_banner(self);
+        wn_client_take_banner(self);
         break;
     case WN_CLIENT_EHLO:
     case WN_CLIENT_HELO:
-        take_greeting(self);
+        wn_client_take_greeting(self);
         break;
     case WN_CLIENT_STARTTLS:
-        take_starttls(self);
+        wn_client_take_starttls(self);
         break;
     case WN_CLIENT_ENVELOPE:
         take_envelope(self);
@@ -371,7 +305,7 @@ take_reply(WnSmtpClient *self)
     case WN_CLIENT_READY:
     case WN_CLIENT_UNSENT:
     case WN_CLIENT_DEAD:
-        die_lost(self, "reply without a command");
+        wn_client_die_lost(self, "reply without a command");
         break;
     }
 }
@@ -393,7 +327,7 @@ on_input(WnSmtpClient *self)
         if (status == WN_REPLY_MORE)
             return;
         if (status == WN_REPLY_BROKEN) {
-            die_lost(self, "broken reply");
+            wn_client_die_lost(self, "broken reply");
             return;
         }
         take_reply(self);
@@ -414,7 +348,7 @@ on_error(WnSmtpClient *self, WnStream *stream)
 {
     g_autofree char *text = g_strdup(wn_stream_error(stream));
 
-    die_lost(self, text);
+    wn_client_die_lost(self, text);
 }
 
 static void
@@ -425,7 +359,7 @@ on_stream(void *user, WnStream *stream, WnStreamEvent event)
     self->busy++;
     switch (event) {
     case WN_STREAM_CONNECTED:
-        enter(self, WN_CLIENT_BANNER);
+        wn_client_enter(self, WN_CLIENT_BANNER);
         break;
     case WN_STREAM_INPUT:
         on_input(self);
@@ -434,10 +368,10 @@ on_stream(void *user, WnStream *stream, WnStreamEvent event)
         on_drained(self);
         break;
     case WN_STREAM_SECURED:
-        send_ehlo(self);
+        wn_client_send_ehlo(self);
         break;
     case WN_STREAM_END:
-        die_lost(self, "connection closed by the server");
+        wn_client_die_lost(self, "connection closed by the server");
         break;
     case WN_STREAM_ERROR:
         on_error(self, stream);
@@ -455,7 +389,7 @@ on_soon(void *user)
     if (self->state == WN_CLIENT_UNSENT)
         finish(self, &self->unsent);
     else
-        die_lost(self, self->start_error);
+        wn_client_die_lost(self, self->start_error);
     leave(self);
 }
 
@@ -478,7 +412,7 @@ wn_smtp_client_new(WnLoop *loop, const WnClientConfig *config,
     wn_sending_init(&self->sending);
     wn_timer_init(&self->deadline, loop, on_deadline, self);
     wn_deferred_init(&self->soon, loop, on_soon, self);
-    enter(self, WN_CLIENT_CONNECTING);
+    wn_client_enter(self, WN_CLIENT_CONNECTING);
     self->stream = wn_stream_connect(loop, &config->server, config->source,
         on_stream, self, &error);
     if (self->stream == NULL) {
@@ -516,6 +450,7 @@ static bool
 is_hopeless(WnSmtpClient *self, const WnOutgoing *outgoing)
 {
     self->unsent = (WnSent){ .kind = WN_SENT_PERMANENT,
+        .unfit = true,
         .enhanced = wn_offers_refuse(&self->offers, outgoing,
             self->config.bounce_8bit, self->unsent_text,
             sizeof self->unsent_text),
@@ -530,9 +465,10 @@ wn_smtp_client_send(WnSmtpClient *self, const WnOutgoing *outgoing)
     g_assert(self->state == WN_CLIENT_READY && outgoing->n_recipients > 0);
     wn_sending_begin(&self->sending, outgoing, self->offers.set,
         &self->commands);
-    if (is_hopeless(self, outgoing)) {
+    if (is_hopeless(self, outgoing)
+        || self->sending.n_unfit == outgoing->n_recipients) {
         wn_buffer_consume(&self->commands, wn_buffer_len(&self->commands));
-        enter(self, WN_CLIENT_UNSENT);
+        wn_client_enter(self, WN_CLIENT_UNSENT);
         wn_deferred_soon(&self->soon);
     } else {
         flush_commands(self);

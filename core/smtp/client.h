@@ -13,9 +13,10 @@
  *
  * MAIL, all RCPT and DATA go out in one write where PIPELINING is offered, and
  * every partial failure is told apart.  The connection is given back READY
- * after each transaction.  One absolute deadline for each whole reply.  A
- * message that the server has said it will not take (SIZE) is refused without
- * being sent: a permanent WnSent without a reply code.
+ * after each transaction.  One absolute deadline for each whole reply, and one
+ * for the message, by its size.  What the server has said it will not take
+ * (SIZE; SMTPUTF8 for the whole message, or for one recipient) is refused
+ * without being sent: a permanent WnSent without a reply code, unfit.
  */
 
 #include "core/event/stream.h"

@@ -3,11 +3,12 @@
 
 /*
  * The states of a client's connection, their time limits and what they wait
- * for.  Private to core/smtp/client.c, whose functions are named here.
+ * for.  Private to core/smtp/client.c and client_opening.c, whose functions are
+ * named here.
  *
- *    CONNECTING --on_connected--> BANNER --take_banner--> EHLO
+ *    CONNECTING --on_stream--> BANNER --take_banner--> EHLO
  *    EHLO, HELO --take_greeting--> READY; EHLO also HELO or STARTTLS
- *    STARTTLS --take_starttls--> HANDSHAKE --on_secured--> EHLO
+ *    STARTTLS --take_starttls--> HANDSHAKE --on_stream--> EHLO
  *    READY --wn_smtp_client_send--> ENVELOPE --take_envelope--> BODY
  *    BODY --pump--> DOT --finish--> READY
  *    ENVELOPE --finish--> READY, or RESET --take_reset--> READY

@@ -126,6 +126,18 @@ append_parameter(WnBuffer *out, WnSpan key, WnSpan value)
     wn_buffer_append(out, value);
 }
 
+/* A fact of what is sent, not of what the client said (RFC 6531 §3.6). */
+static bool
+uses_utf8(const WnOutgoing *self)
+{
+    if (self->utf8)
+        return true;
+    for (uint32_t i = 0; i < self->n_recipients; i++)
+        if (!wn_span_is_ascii(self->recipients[i].address))
+            return true;
+    return false;
+}
+
 void
 wn_outgoing_write_mail(const WnOutgoing *self, unsigned offers, WnBuffer *out)
 {
@@ -137,7 +149,7 @@ wn_outgoing_write_mail(const WnOutgoing *self, unsigned offers, WnBuffer *out)
             wn_outgoing_size(self));
     if (self->eight_bit && (offers & WN_OFFERS_8BITMIME))
         wn_buffer_append(out, WN_SPAN(" BODY=8BITMIME"));
-    if (self->utf8 && (offers & WN_OFFERS_SMTPUTF8))
+    if ((offers & WN_OFFERS_SMTPUTF8) && uses_utf8(self))
         wn_buffer_append(out, WN_SPAN(" SMTPUTF8"));
     if (offers & WN_OFFERS_DSN) {
         append_parameter(out, WN_SPAN(" RET="), self->ret);

@@ -7,6 +7,7 @@
  */
 
 #include "core/base/buffer.h"
+#include "core/base/map_guard.h"
 #include "core/message/splice.h"
 
 enum { /* what a server offered in its answer to EHLO */
@@ -32,7 +33,9 @@ typedef struct WnOutgoing {
     WnSpan wire;           /* the message in wire form with its final ".CRLF" */
     const GArray *splices; /* over wire, NULL: none; they never touch the dot */
     bool eight_bit;
-    bool utf8; /* an address or the header is not ASCII: SMTPUTF8 is needed */
+    bool utf8; /* the sender or the header is not ASCII: SMTPUTF8 is needed,
+                * whoever it is for */
+    const WnMapGuard *source; /* of the map that wire shows; NULL: memory */
 } WnOutgoing;
 
 /* False: the message is not what may go over the wire (a bare CR or LF, a line

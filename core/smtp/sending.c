@@ -8,6 +8,7 @@
 /* The reply of a recipient that was refused before the message was sent. */
 typedef struct Refusal {
     bool set;
+    bool unfit;
     bool crowded;
     WnSentKind kind;
     uint16_t code;
@@ -54,6 +55,39 @@ wn_sent_of_reply(const WnReplyParser *reply, const char *command)
         .command = command };
 }
 
+static Refusal *
+refusal_of(const WnSending *self, uint32_t recipient)
+{
+    return &g_array_index(self->refusals, Refusal, recipient);
+}
+
+/* The others of the message can do without what he needs. */
+static void
+leave_out(WnSending *self, uint32_t recipient)
+{
+    Refusal *refusal = refusal_of(self, recipient);
+
+    *refusal = (Refusal){ .set = true,
+        .unfit = true,
+        .kind = WN_SENT_PERMANENT,
+        .command = "EHLO",
+        .enhanced = "5.6.7",
+        .text = g_strdup("address needs SMTPUTF8, and the server does not "
+                         "offer it") };
+    self->n_unfit++;
+}
+
+static void
+leave_out_unfit(WnSending *self)
+{
+    self->n_unfit = 0;
+    if (self->offers & WN_OFFERS_SMTPUTF8)
+        return;
+    for (uint32_t i = 0; i < self->outgoing->n_recipients; i++)
+        if (!wn_span_is_ascii(self->outgoing->recipients[i].address))
+            leave_out(self, i);
+}
+
 static void
 write_data(WnBuffer *out)
 {
@@ -75,11 +109,13 @@ wn_sending_begin(WnSending *self, const WnOutgoing *outgoing, unsigned offers,
     g_array_set_size(self->pieces, 0);
     g_array_set_size(self->refusals, 0);
     g_array_set_size(self->refusals, outgoing->n_recipients);
+    leave_out_unfit(self);
     wn_outgoing_write_mail(outgoing, offers, out);
     if (!(offers & WN_OFFERS_PIPELINING))
         return;
     for (uint32_t i = 0; i < outgoing->n_recipients; i++)
-        wn_outgoing_write_rcpt(outgoing, i, offers, out);
+        if (!refusal_of(self, i)->unfit)
+            wn_outgoing_write_rcpt(outgoing, i, offers, out);
     write_data(out);
 }
 
@@ -94,9 +130,11 @@ wn_sending_awaited(const WnSending *self)
 static void
 refuse(WnSending *self, uint32_t recipient, const WnReplyParser *reply)
 {
-    Refusal *refusal = &g_array_index(self->refusals, Refusal, recipient);
+    Refusal *refusal = refusal_of(self, recipient);
     WnSent sent = wn_sent_of_reply(reply, wn_sending_awaited(self));
 
+    if (refusal->unfit)
+        return;
     refusal->set = true;
     refusal->kind = sent.kind;
     refusal->code = sent.code;
@@ -150,6 +188,17 @@ take_data(WnSending *self, const WnReplyParser *reply)
     return WN_SENDING_OVER;
 }
 
+/* To the next recipient whom the server is asked about, or to DATA. */
+static void
+advance(WnSending *self)
+{
+    uint32_t n = self->outgoing->n_recipients;
+
+    do
+        self->step++;
+    while (self->step <= n && refusal_of(self, self->step - 1)->unfit);
+}
+
 /* Without PIPELINING: the next command, after the reply to the last one. */
 static WnSendingNext
 next_command(WnSending *self, WnBuffer *out)
@@ -179,10 +228,18 @@ wn_sending_take_reply(WnSending *self, const WnReplyParser *reply,
         take_mail(self, reply);
     else
         take_rcpt(self, reply);
-    self->step++;
+    advance(self);
     if (self->offers & WN_OFFERS_PIPELINING)
         return WN_SENDING_AWAIT;
     return next_command(self, out);
+}
+
+bool
+wn_sending_is_lost(const WnSending *self)
+{
+    const WnMapGuard *source = self->outgoing->source;
+
+    return source != NULL && source->lost;
 }
 
 bool
@@ -195,6 +252,8 @@ wn_sending_pump(WnSending *self, WnStream *stream)
             CHUNK_LEN - MIN(pending, CHUNK_LEN));
 
         wn_stream_write(stream, part);
+        if (wn_sending_is_lost(self))
+            return false;
         self->piece_offset += part.len;
         if (self->piece_offset == piece.len) {
             self->piece++;
@@ -214,7 +273,7 @@ WnSent
 wn_sending_result(const WnSending *self, uint32_t recipient,
     const WnSent *others)
 {
-    const Refusal *refusal = &g_array_index(self->refusals, Refusal, recipient);
+    const Refusal *refusal = refusal_of(self, recipient);
 
     if (!refusal->set)
         return *others;
@@ -223,5 +282,6 @@ wn_sending_result(const WnSending *self, uint32_t recipient,
         .enhanced = refusal->enhanced,
         .text = refusal->text,
         .command = refusal->command,
-        .crowded = refusal->crowded };
+        .crowded = refusal->crowded,
+        .unfit = refusal->unfit };
 }

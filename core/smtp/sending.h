@@ -33,12 +33,16 @@ typedef struct WnSent {
     bool crowded;    /* TEMPORARY to a RCPT behind accepted ones: perhaps there
                       * were only too many in this transaction (RFC 5321
                       * §4.5.3.1.10) */
-    bool tls_failed; /* dead() only: the handshake failed */
+    bool unfit;      /* PERMANENT, not sent: the server has said in advance that
+                      * it does not take this; another one may */
+    bool tls_failed; /* dead() only: between STARTTLS and the reply to the EHLO
+                      * that follows it */
 } WnSent;
 
 typedef struct WnSending {
     const WnOutgoing *outgoing; /* NULL: no transaction */
     unsigned offers;
+    uint32_t n_unfit;    /* recipients whom the server is not asked about */
     GArray *refusals;    /* private */
     uint32_t step;       /* awaited reply: 0 MAIL, 1..n RCPT, then DATA */
     uint32_t n_accepted; /* recipients */
@@ -52,7 +56,9 @@ typedef struct WnSending {
 void wn_sending_init(WnSending *self);
 void wn_sending_clear(WnSending *self);
 
-/* Writes the first command, or all of them, into out. */
+/* Writes the first command, or all of them, into out.  A recipient whom only
+ * SMTPUTF8 can name is left out where that is not offered; n_unfit of all
+ * means that there is nothing to be sent. */
 void wn_sending_begin(WnSending *self, const WnOutgoing *outgoing,
     unsigned offers, WnBuffer *out);
 
@@ -71,8 +77,13 @@ WnSendingNext wn_sending_take_reply(WnSending *self, const WnReplyParser *reply,
 /* The command whose reply is awaited: "MAIL", "RCPT", "DATA". */
 const char *wn_sending_awaited(const WnSending *self);
 
+/* What is to be sent cannot be read any more: the connection must end before
+ * the dot, the stream's last bytes are none of the message's. */
+bool wn_sending_is_lost(const WnSending *self);
+
 /* Writes as much of the message as the kernel takes; true when all of it has
- * been taken.  Otherwise call again when the stream has drained. */
+ * been taken.  Otherwise, unless it is lost, call again when the stream has
+ * drained. */
 bool wn_sending_pump(WnSending *self, WnStream *stream);
 
 /* What a recipient is to be told when the others are told this (NULL: there are

@@ -406,7 +406,7 @@ on_deadline(void *user)
         wn_session_end(self, &timed_out, "timeout");
         return;
     case WN_STATE_DATA:
-        wn_session_say_with_id(self, &timed_out);
+        wn_session_refuse_message(self, &timed_out);
         wn_session_end(self, NULL, "timeout");
         return;
     case WN_STATE_CONNECT:

@@ -89,6 +89,12 @@ typedef struct WnSessionHandler {
     WnAnswerWhen (*message)(void *self, WnSession *session,
         const WnSessionMessage *message, WnReply *out_reply);
 
+    /* The message was refused before it was handed over, for its form, its size
+     * or its slowness; the reply carries the id.  NULL: nobody wants to know.
+     * reset() follows. */
+    void (*refused)(void *self, WnSession *session, const WnReply *reply,
+        uint64_t size);
+
     /* The transaction has ended; its memory goes after this returns.  An
      * outstanding answer is no longer wanted.  Called once after each mail()
      * that was not answered with a refusal, so also if the connection ends

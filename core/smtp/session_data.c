@@ -58,6 +58,17 @@ message_size(const WnSession *self)
     return self->framing.n_bytes - self->framing.n_stuffed;
 }
 
+void
+wn_session_refuse_message(WnSession *self, const WnReply *reply)
+{
+    const WnSessionContext *context = self->context;
+
+    if (context->handler->refused != NULL)
+        context->handler->refused(context->handler_self, self, reply,
+            message_size(self));
+    wn_session_say_with_id(self, reply);
+}
+
 static void
 stop_keeping(WnSession *self, WnKept why)
 {
@@ -178,7 +189,7 @@ data_ended(WnSession *self)
         ask_message(self, wire);
         return;
     }
-    wn_session_say_with_id(self, refusal);
+    wn_session_refuse_message(self, refusal);
     wn_session_reset(self);
     if (self->state != WN_STATE_CLOSED)
         wn_session_command_done(self);
@@ -201,7 +212,7 @@ wn_session_take_data(WnSession *self)
         return true;
     }
     if (message_size(self) > 2 * self->context->max_message_size) {
-        wn_session_say_with_id(self, &too_large);
+        wn_session_refuse_message(self, &too_large);
         wn_session_end(self, NULL, "message without end");
     } else if (consumed > 0) {
         wn_timer_set(&self->deadline, wn_session_data_wait_ms(self));

@@ -96,6 +96,9 @@ void wn_session_command_done(WnSession *self);
 void wn_session_say(WnSession *self, const WnReply *reply);
 void wn_session_say_with_id(WnSession *self, const WnReply *reply);
 
+/* The same for the message that is or was being read, and tells the handler. */
+void wn_session_refuse_message(WnSession *self, const WnReply *reply);
+
 /* Replies (unless NULL) and closes.  reason is for the log. */
 void wn_session_end(WnSession *self, const WnReply *reply, const char *reason);
 

@@ -260,6 +260,12 @@ static const Spoiled spoiled[] = {
     SPOILED("reserved-label", "\x80\0\0\1\0\1\0\0\0\1\0\4\1\2\3\4", "failed"),
     SPOILED("short-address", "\xc0\x0c\0\1\0\1\0\0\0\1\0\3\1\2\3", "failed"),
     SPOILED("other-class", "\xc0\x0c\0\1\0\3\0\0\0\1\0\4\1\2\3\4", "no-data"),
+    SPOILED("other-name", "\5other\4test\0\0\1\0\1\0\0\0\1\0\4\1\2\3\4",
+        "no-data"),
+    SPOILED("upper-case", "\1A\4TEST\0\0\1\0\1\0\0\0\1\0\4\1\2\3\4",
+        "found 1.2.3.4"),
+    SPOILED("own-alias", "\xc0\x0c\0\5\0\1\0\0\0\1\0\2\xc0\x0c", "no-data"),
+    SPOILED("broken-alias", "\xc0\x0c\0\5\0\1\0\0\0\1\0\2\xff\xff", "failed"),
     SPOILED("other-type", "\xc0\x0c\0\x63\0\1\0\0\0\1\0\4\1\2\3\4", "no-data"),
 };
 

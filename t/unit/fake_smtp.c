@@ -394,9 +394,12 @@ fake_smtp_stop(FakeSmtp *self)
 void
 fake_smtp_write(FakeSmtp *self, const char *bytes)
 {
-    for (guint i = 0; i < self->connections->len; i++)
-        wn_stream_write(((Connection *)self->connections->pdata[i])->stream,
-            wn_span_str(bytes));
+    for (guint i = 0; i < self->connections->len; i++) {
+        Connection *connection = self->connections->pdata[i];
+
+        connection->mute = false;
+        wn_stream_write(connection->stream, wn_span_str(bytes));
+    }
 }
 
 const FakeMessage *

@@ -61,7 +61,7 @@ void fake_smtp_stop(FakeSmtp *self);
 void fake_smtp_listen(FakeSmtp *self);
 void fake_smtp_close(FakeSmtp *self); /* connections too */
 
-/* To all connections, as it is. */
+/* To all connections, as it is; those that a rule has silenced answer again. */
 void fake_smtp_write(FakeSmtp *self, const char *bytes);
 
 const FakeMessage *fake_smtp_message(const FakeSmtp *self, guint n);

@@ -230,6 +230,53 @@ test_evil_reply(void)
     g_string_free(reply, TRUE);
 }
 
+/* What programs look for in a report is there in one piece; a reply is folded
+ * between words only. */
+static void
+test_fields_are_not_broken(void)
+{
+    static const char address[] =
+        "firstname.middlename-lastname+department.of.things.and.more.things"
+        "@a-long-name-of-a-department.customer.example";
+    g_autofree char *word = g_strnfill(500, 'w');
+    g_autofree char *reply = g_strconcat("550 5.1.1 no ", word, " here", NULL);
+    WnDsnRecipient recipient = failed(address, reply);
+    WnDsn dsn = example(&recipient, 1);
+    g_autofree char *text = NULL;
+    g_autofree char *line = g_strconcat("\r\nOriginal-Recipient: rfc822;",
+        address, "\r\nFinal-Recipient: rfc822; ", address, "\r\n", NULL);
+
+    recipient.orcpt = WN_SPAN("rfc822;firstname.middlename-lastname+2B"
+                              "department.of.things.and.more.things@a-long-"
+                              "name-of-a-department.customer.example");
+    dsn.envid = WN_SPAN("QQ314159abcdefghabcdefghabcdefghabcdefghabcdefgh"
+                        "abcdefghabcdefghabcdefghabcdefgh");
+    text = written(&dsn);
+    g_assert_nonnull(strstr(text, line));
+    g_assert_nonnull(strstr(text, dsn.envid.ptr));
+    g_assert_nonnull(strstr(text, word));
+    assert_lines(text, 998);
+}
+
+/* Where what is 8-bit cannot be delivered, a report is not. */
+static void
+test_seven_bit(void)
+{
+    WnDsnRecipient recipient = failed("\xc3\xb6@z.example", "550 \xc3\xa4");
+    WnDsn dsn = example(&recipient, 1);
+    g_autofree char *text = NULL;
+
+    dsn.seven_bit = true;
+    text = written(&dsn);
+    g_assert_true(wn_span_is_ascii(wn_span_str(text)));
+    g_assert_null(strstr(text, "8bit"));
+    g_assert_nonnull(strstr(text, "report-type=delivery-status"));
+    g_assert_nonnull(
+        strstr(text, "\r\nFinal-Recipient: utf-8; \\x{F6}@z.example\r\n"));
+    g_assert_nonnull(strstr(text, "\r\nContent-Type: text/rfc822-headers\r\n"));
+    g_assert_nonnull(strstr(text, "\r\nSubject: h??llo\r\n"));
+}
+
 static void
 test_long_lines(void)
 {
@@ -315,6 +362,9 @@ main(int argc, char **argv)
     g_test_add_func("/queue/bounce/global", test_global);
     g_test_add_func("/queue/bounce/escaped", test_escaped);
     g_test_add_func("/queue/bounce/evil-reply", test_evil_reply);
+    g_test_add_func("/queue/bounce/fields-are-not-broken",
+        test_fields_are_not_broken);
+    g_test_add_func("/queue/bounce/seven-bit", test_seven_bit);
     g_test_add_func("/queue/bounce/long-lines", test_long_lines);
     g_test_add_func("/queue/bounce/odd-originals", test_odd_originals);
     for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {

@@ -56,8 +56,11 @@ static void
 look_up(Stage *stage)
 {
     unsigned before = stage->n_told;
+    bool known = wn_dane_state(stage->dane) == WN_DANE_RECORDS;
 
     wn_dane_look_up(stage->dane);
+    g_assert_cmpint(wn_dane_state(stage->dane), ==,
+        known ? WN_DANE_RECORDS : WN_DANE_ASKING);
     for (int i = 0; i < 300 && stage->n_told == before; i++)
         wn_loop_turn(stage->loop);
     g_assert_cmpuint(stage->n_told, ==, before + 1);
@@ -141,6 +144,39 @@ test_later(void)
     stage_clear(&stage);
 }
 
+/* The version tells whether something else was found out. */
+static void
+test_version(void)
+{
+    static const uint8_t other[] = { 3, 1, 1, 0x12, 0x34 };
+    Stage stage;
+    unsigned version;
+
+    stage_init(&stage, &cases[1]);
+    g_assert_cmpint(wn_dane_state(stage.dane), ==, WN_DANE_ASKING);
+    look_up(&stage);
+    version = wn_dane_version(stage.dane);
+    wn_clock_fake_step(FAKE_NEGATIVE_TTL * 1000 + 1000);
+    look_up(&stage);
+    g_assert_cmpint(wn_dane_state(stage.dane), ==, WN_DANE_NONE);
+    g_assert_cmpuint(wn_dane_version(stage.dane), ==, version);
+    fake_dns_add(&stage.dns, "_25._tcp.mx.example", WN_RR_TLSA, 60, other,
+        sizeof(other));
+    wn_clock_fake_step(FAKE_NEGATIVE_TTL * 1000 + 1000);
+    look_up(&stage);
+    g_assert_cmpint(wn_dane_state(stage.dane), ==, WN_DANE_RECORDS);
+    g_assert_cmpuint(wn_dane_version(stage.dane), ==, ++version);
+    wn_clock_fake_step(61000);
+    look_up(&stage);
+    g_assert_cmpuint(wn_dane_version(stage.dane), ==, version);
+    fake_dns_add(&stage.dns, "_25._tcp.mx.example", WN_RR_TLSA, 60, "\3\1\1x",
+        4);
+    wn_clock_fake_step(61000);
+    look_up(&stage);
+    g_assert_cmpuint(wn_dane_version(stage.dane), ==, version + 1);
+    stage_clear(&stage);
+}
+
 static void
 test_freed_while_asking(void)
 {
@@ -166,6 +202,7 @@ main(int argc, char **argv)
         g_test_add_data_func(path, &cases[i], test_case);
     }
     g_test_add_func("/queue/dane/later", test_later);
+    g_test_add_func("/queue/dane/version", test_version);
     g_test_add_func("/queue/dane/freed-while-asking", test_freed_while_asking);
     return g_test_run();
 }

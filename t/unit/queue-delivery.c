@@ -180,7 +180,7 @@ test_forward_refused(void)
     list = stage_list(&stage, "held");
     g_assert_nonnull(strstr(list, "\"last_reply\":\"550 no\""));
     g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_RELEASE,
-                         &(WnQueueFilter){ .id = &stage.last_id }),
+                         &(WnQueueFilter){ .id = &stage.last_id }, NULL),
         ==, 1);
     stage_await(&stage, 1, 1);
 }
@@ -480,7 +480,7 @@ test_damaged(void)
     g_assert_nonnull(strstr(list, "wrong checksum"));
     g_assert_cmpuint(stage.servers[0].n_messages, ==, 0);
     g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_DELETE,
-                         &(WnQueueFilter){ .state = "held" }),
+                         &(WnQueueFilter){ .state = "held" }, NULL),
         ==, 1);
     g_clear_pointer(&stage.journal, wn_journal_free);
     stage_pass(&stage, 3000);
@@ -503,21 +503,25 @@ test_commands(void)
     for (int i = 0; i < 3; i++)
         stage_message(&stage, "s@b.example > a@a.example b@a.example", BODY);
     stage_await_event(&stage, "deferred", 6);
-    g_assert_true(wn_queue_show_message(stage.queue, &stage.last_id, shown));
+    g_assert_true(
+        wn_queue_show_message(stage.queue, &stage.last_id, shown, NULL));
     g_assert_cmpstr(shown->str, ==, "Received: here\r\n" BODY);
-    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_HOLD, &b), ==, 0);
-    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_HOLD, &a), ==, 6);
-    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_RETRY, &a), ==, 0);
+    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_HOLD, &b, NULL), ==,
+        0);
+    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_HOLD, &a, NULL), ==,
+        6);
+    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_RETRY, &a, NULL),
+        ==, 0);
     g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_BOUNCE,
-                         &(WnQueueFilter){ .id = &stage.last_id }),
+                         &(WnQueueFilter){ .id = &stage.last_id }, NULL),
         ==, 2);
     stage_await(&stage, 1, 1);
     g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 2);
     fake_smtp_listen(&stage.servers[0]);
     stage_pass(&stage, 200000);
     g_assert_cmpuint(stage.servers[0].n_messages, ==, 0);
-    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_RELEASE, &a), ==,
-        4);
+    g_assert_cmpuint(wn_queue_command(stage.queue, WN_QUEUE_RELEASE, &a, NULL),
+        ==, 4);
     stage_await(&stage, 0, 2);
     g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 0);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/queue/queue.h"
 
+#include "core/base/fd.h"
 #include "core/base/metrics.h"
 #include "t/unit/queue_stage.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #define BODY "Subject: test\r\n\r\nhello\r\n"
@@ -346,6 +348,105 @@ test_relayed(void)
     g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 0);
 }
 
+/* A crash while the report still waits for another recipient. */
+static void
+test_relayed_crash(void)
+{
+    static const FakeRule rules[] = { { "DATA", 1, "" }, { 0 } };
+    g_auto(Stage) stage = { 0 };
+    g_autofree char *text = NULL;
+
+    stage_init(&stage, "");
+    stage.servers[0].offers = fake_smtp_plain;
+    stage.servers[1].rules = rules;
+    stage_domains(&stage, two_domains);
+    fake_dns_add_address(&stage.dns, "away.example", 60, "127.0.0.1");
+    stage_start_queue(&stage);
+    stage_message(&stage,
+        "s@away.example > x@a.example,notify=SUCCESS y@b.example,scope=1",
+        BODY);
+    stage_await(&stage, 0, 1);
+    g_assert_cmpuint(stage_n_events(&stage, "delivered"), ==, 1);
+    g_assert_cmpuint(stage_n_events(&stage, "dsn"), ==, 0);
+    g_clear_pointer(&stage.journal, wn_journal_free);
+    stage_stop_queue(&stage);
+    g_assert_cmpuint(stage.servers[2].n_messages, ==, 0);
+
+    stage.servers[1].rules = NULL;
+    stage_start_queue(&stage);
+    stage_await(&stage, 2, 1);
+    stage_await(&stage, 1, 1);
+    stage_pass(&stage, 20000);
+    g_assert_cmpuint(stage_n_events(&stage, "dsn"), ==, 1);
+    g_assert_cmpuint(stage.servers[0].n_messages, ==, 1);
+    text = g_strndup((const char *)fake_smtp_message(&stage.servers[2], 0)
+                         ->text->data,
+        fake_smtp_message(&stage.servers[2], 0)->text->len);
+    g_assert_nonnull(strstr(text, "Final-Recipient: rfc822; x@a.example\r\n"
+                                  "Action: relayed\r\n"));
+    g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 0);
+}
+
+static char *
+segment_path(const Stage *stage)
+{
+    g_autoptr(GDir) folder = g_dir_open(stage->config->spool, 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(folder)) != NULL)
+        if (g_str_has_suffix(name, ".seg")
+            && !g_str_has_prefix(name, WN_SPOOL_OWN_WORKER "-"))
+            return g_build_filename(stage->config->spool, name, NULL);
+    g_assert_not_reached();
+}
+
+/* In place: the queue has the file mapped. */
+static void
+write_back(const char *path, const char *bytes, gsize len)
+{
+    wn_autofd fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    g_assert_cmpint(pwrite(fd, bytes, len, 0), ==, (ssize_t)len);
+}
+
+/* A map whose pages the disk does not give kills who touches them: the queue
+ * must ask first, and try again, be it a delivery or a report. */
+static void
+test_unreadable(gconstpointer data)
+{
+    const FakeRule rules[] = { { "RCPT", 1, "450 4.2.0 later\r\n" },
+        { "RCPT:bad@", 0, "550 5.1.1 no\r\n" }, { 0 } };
+    const char *envelope = data;
+    bool bad = strstr(envelope, "bad@") != NULL;
+    g_auto(Stage) stage = { 0 };
+    g_autofree char *path = NULL;
+    g_autofree char *bytes = NULL;
+    g_autofree char *log = NULL;
+    gsize len;
+
+    stage_init(&stage, "");
+    stage.servers[0].rules = rules;
+    stage_domains(&stage, two_domains);
+    stage_start_queue(&stage);
+    stage_message(&stage, envelope, BODY);
+    stage_await_event(&stage, "deferred", 1);
+    path = segment_path(&stage);
+    g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
+    g_assert_cmpint(truncate(path, 0), ==, 0);
+    stage_pass(&stage, 61000);
+    stage_await_event(&stage, "unreadable", 1);
+    log = stage_log(&stage);
+    g_assert_nonnull(strstr(log, "the disk does not give it"));
+    g_assert_nonnull(strstr(log, strrchr(path, '/') + 1));
+    g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 1);
+
+    write_back(path, bytes, len);
+    stage_pass(&stage, 61000);
+    stage_await(&stage, bad ? 1 : 0, 1);
+    g_assert_cmpuint(wn_queue_n_messages(stage.queue), ==, 0);
+    g_assert_cmpuint(stage.servers[bad ? 1 : 0].n_messages, ==, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -365,6 +466,11 @@ main(int argc, char **argv)
     g_test_add_func("/queue/reports/expiry", test_expiry_and_delay_notice);
     g_test_add_func("/queue/reports/by-mx", test_report_by_mx);
     g_test_add_func("/queue/reports/relayed", test_relayed);
+    g_test_add_func("/queue/reports/relayed-crash", test_relayed_crash);
+    g_test_add_data_func("/queue/reports/unreadable/delivery",
+        "s@b.example > x@a.example", test_unreadable);
+    g_test_add_data_func("/queue/reports/unreadable/failure",
+        "s@b.example > bad@a.example", test_unreadable);
     for (size_t i = 0; i < G_N_ELEMENTS(no_ways); i++) {
         g_autofree char *path = g_strconcat("/queue/reports/no-way/",
             no_ways[i].name, NULL);

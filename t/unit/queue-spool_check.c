@@ -5,12 +5,15 @@
 
 #include <sys/file.h>
 
-/* What a check said: "kind live/done damaged error repaired" of each file. */
+/* What a check said: "[aside] kind live/done damaged error repaired" of each
+ * file. */
 static void
 on_file(void *user, const WnSpoolFile *file)
 {
-    g_string_append_printf(user, "%d %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT,
-        (int)file->kind, file->n_live, file->n_done);
+    g_string_append_printf(user,
+        "%s%d %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT,
+        file->aside ? "aside " : "", (int)file->kind, file->n_live,
+        file->n_done);
     for (guint i = 0; i < file->damages->len; i++)
         g_string_append_printf(user, " %d",
             (int)number_of(&g_array_index(file->damages, WnSpoolDamage, i).id));
@@ -88,7 +91,7 @@ test_files(void)
         "1 0/0 error wrong; 2 0/0; 2 0/0; 3 0/0 wrong; 1 0/0 error wrong; ");
     assert_check(&stage, WN_SPOOL_REPAIR,
         "1 0/0 error wrong repaired; 2 0/0; 2 0/0; 3 0/0 wrong; "
-        "1 0/0 error wrong; ");
+        "1 0/0 error wrong; aside 1 0/0 error wrong; ");
     g_assert_cmpuint(n_files(&stage, "damaged"), ==, 1);
 }
 
@@ -108,8 +111,9 @@ test_repair(void)
     close_spool(&stage);
     g_clear_pointer(&stage.journal, wn_journal_free);
     assert_check(&stage, WN_SPOOL_LOOK, "0 3/1 3 wrong; ");
-    assert_check(&stage, WN_SPOOL_REPAIR, "0 3/1 3 wrong repaired; ");
-    assert_check(&stage, WN_SPOOL_LOOK, "0 3/0; ");
+    assert_check(&stage, WN_SPOOL_REPAIR,
+        "0 3/1 3 wrong repaired; aside 0 3/1 3 wrong; ");
+    assert_check(&stage, WN_SPOOL_LOOK, "0 3/0; aside 0 3/1 3 wrong; ");
     g_assert_cmpuint(n_files(&stage, "damaged"), ==, 2);
     stage.follow = false;
     open_spool(&stage);

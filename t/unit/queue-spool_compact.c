@@ -200,7 +200,7 @@ test_damage(void)
     let_time_pass(&stage, WN_SPOOL_COMPACT_AFTER_MS + 5000);
     g_assert_cmpuint(size_of_segment(&stage), ==, WN_SEGMENT_SIZE);
     reopen(&stage);
-    g_assert_cmpstr(stage.found->str, ==, "10[0] 30[0] 40[0] ");
+    g_assert_cmpstr(stage.found->str, ==, "10[0] 20![0] 30[0] 40[0] ");
     for (guint i = 0; i < stage.records->len; i++)
         settle(&stage, i, 0, WN_OUTCOME_DELIVERED);
     drop_records(&stage);

@@ -22,7 +22,7 @@ typedef struct Stage {
     WnJournal *journal;
     WnSpool *spool;
     GArray *records; /* WnSpoolRecord, held */
-    GString *found;  /* "1[0,1] 2[0]" */
+    GString *found;  /* "1[0,1] 2[0] 3![0]", the last one damaged */
     unsigned n_told;
     bool follow; /* tell the spool what is durable */
     char *segment;
@@ -34,13 +34,16 @@ on_found(void *user, const WnSpoolFound *found)
 {
     Stage *self = user;
 
-    g_string_append_printf(self->found, "%" G_GUINT64_FORMAT "[",
-        number_of(&found->id));
+    g_string_append_printf(self->found, "%" G_GUINT64_FORMAT "%s[",
+        number_of(&found->id), found->damage != NULL ? "!" : "");
     for (uint32_t i = 0; i < found->n_recipients; i++) {
         const WnSpoolRecipient *recipient = &found->recipients[i];
 
-        g_string_append_printf(self->found, "%s%u", i > 0 ? "," : "",
-            recipient->index);
+        if (recipient->index == WN_SPOOL_NOBODY)
+            g_string_append(self->found, "nobody");
+        else
+            g_string_append_printf(self->found, "%s%u", i > 0 ? "," : "",
+                recipient->index);
         if (recipient->attempts > 0)
             g_string_append_printf(self->found, ":%u:%d:%s",
                 recipient->attempts, (int)recipient->next_attempt,

@@ -155,6 +155,7 @@ add_recipient(WnEnvelope *envelope, char *text)
         .notify = WN_SPAN_EMPTY,
         .orcpt = WN_SPAN_EMPTY };
     WnSpan redirect = WN_SPAN_EMPTY;
+    bool caught = false;
 
     for (int i = 1; words[i] != NULL; i++) {
         const char *at = strstr(text, words[i]);
@@ -165,6 +166,8 @@ add_recipient(WnEnvelope *envelope, char *text)
             recipient.scope = (uint32_t)(value[0] - '0');
         else if (g_str_has_prefix(words[i], "notify="))
             recipient.notify = span;
+        else if (g_str_has_prefix(words[i], "caught="))
+            caught = true;
         else
             redirect = span;
     }
@@ -174,6 +177,7 @@ add_recipient(WnEnvelope *envelope, char *text)
         WnEnvelopeScope scope = { .domain = wn_span(domain,
                                       strcspn(domain, ",")),
             .redirect = redirect,
+            .caught = caught,
             .prepend = WN_SPAN("Received: here\r\n") };
 
         g_array_append_val(envelope->scopes, scope);
@@ -198,6 +202,9 @@ stage_message(Stage *self, const char *text, const char *body)
     envelope.arrived_ms = wn_clock_unix_ms();
     envelope.sender = wn_span_str(words[0]);
     envelope.envid = WN_SPAN("env+2B1");
+    envelope.flags = self->flags;
+    if (self->ret != NULL)
+        envelope.ret = wn_span_str(self->ret);
     for (int i = 2; words[i] != NULL; i++)
         add_recipient(&envelope, words[i]);
     wn_envelope_write(&envelope, &writer);
@@ -237,10 +244,21 @@ stage_pass(Stage *self, int64_t ms)
         stage_turn(self);
 }
 
+/* The clock goes on by 1 ms in each turn, and a turn may wait much longer: what
+ * never comes must not look like a test that hangs. */
+static bool
+is_late(int64_t began_us)
+{
+    return g_get_monotonic_time() - began_us > 30 * G_USEC_PER_SEC;
+}
+
 void
 stage_await(Stage *self, unsigned server, unsigned n_messages)
 {
-    for (int i = 0; i < 3000 && self->servers[server].n_messages < n_messages;
+    int64_t began_us = g_get_monotonic_time();
+
+    for (int i = 0; i < 3000 && self->servers[server].n_messages < n_messages
+                    && !is_late(began_us);
          i++) {
         wn_clock_fake_step(1);
         wn_loop_turn(self->loop);
@@ -275,7 +293,11 @@ stage_n_events(Stage *self, const char *event)
 void
 stage_await_event(Stage *self, const char *event, unsigned n)
 {
-    for (int i = 0; i < 300 && stage_n_events(self, event) < n; i++) {
+    int64_t began_us = g_get_monotonic_time();
+
+    for (int i = 0;
+         i < 300 && stage_n_events(self, event) < n && !is_late(began_us);
+         i++) {
         wn_clock_fake_step(1);
         wn_loop_turn(self->loop);
     }
@@ -289,7 +311,7 @@ stage_list(Stage *self, const char *state)
     GString *out = g_string_new(NULL);
 
     wn_queue_list(self->queue, &(WnQueueFilter){ .state = state },
-        WN_QUEUE_JSON, 1000, out);
+        WN_QUEUE_JSON, out);
     return g_string_free(out, FALSE);
 }
 

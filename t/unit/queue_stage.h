@@ -27,6 +27,8 @@ typedef struct Stage {
     int log_fd;
     unsigned n_waiting; /* appends */
     unsigned n_durable;
+    const char *ret; /* of the messages; NULL: not said */
+    uint32_t flags;  /* the same: WN_ENVELOPE_... */
     WnId last_id;
     FakeSmtp servers[3];
 } Stage;
@@ -48,7 +50,8 @@ void stage_start_queue(Stage *self);
 void stage_stop_queue(Stage *self); /* as at the end of the process */
 
 /* One message: "sender > recipient recipient", each recipient optionally with
- * ",scope=N", ",to=ADDRESS" (redirects its scope), ",notify=X".  Body as it is,
+ * ",scope=N", ",to=ADDRESS" (redirects its scope), ",caught=yes" (the scope),
+ * ",notify=X".  Body as it is,
  * in wire form without the dot.  Returns when it is durable. */
 void stage_message(Stage *self, const char *envelope, const char *body);
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/base/fd.h"
 #include "t/unit/smtp_client_stage.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 typedef struct Case {
     const char *name;
@@ -208,6 +212,20 @@ test_data_for_nobody(void)
     g_assert_cmpuint(stage.server.messages->len, ==, 0);
 }
 
+/* Pages of the message are gone: what stands in their place is not sent. */
+static void
+test_lost_source(void)
+{
+    g_auto(Stage) stage = { 0 };
+    WnMapGuard guard = { .lost = 1 };
+
+    stage_init(&stage, NULL, 1);
+    stage.outgoing.source = &guard;
+    run(&stage, "ready 0:lost:0 dead:lost:DATA ");
+    g_assert_false(stage.in_doubt);
+    g_assert_cmpuint(stage.server.messages->len, ==, 0);
+}
+
 typedef struct Loss {
     const char *name;
     FakeRule rules[2];
@@ -252,6 +270,79 @@ test_large_message(void)
     g_assert_cmpuint(fake_smtp_message(&stage.server, 0)->text->len, ==,
         12 + wire->len - 3);
     g_string_free(wire, TRUE);
+}
+
+/* Reads what there is, or waits for something. */
+static size_t
+take_some(Stage *stage, int fd, char *out, size_t size)
+{
+    ssize_t n = -1;
+
+    for (int i = 0; i < 1000 && n <= 0 && !stage->dead; i++) {
+        spin_once(stage);
+        n = recv(fd, out, size, MSG_DONTWAIT);
+    }
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* A server without FakeSmtp's appetite, up to the begin of the message. */
+static int
+lead_to_body(Stage *stage)
+{
+    static const char *const replies[] = { "220 x\r\n", "250 x\r\n",
+        "250 ok\r\n", "250 ok\r\n", "354 go\r\n" };
+    wn_autofd listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in sa = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(sa);
+    char command[512];
+    int small = 65536;
+    int fd;
+
+    setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    g_assert_cmpint(bind(listener, (struct sockaddr *)&sa, len), ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    getsockname(listener, (struct sockaddr *)&sa, &len);
+    stage->config.server.port = ntohs(sa.sin_port);
+    connect_client(stage);
+    fd = accept(listener, NULL, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(replies); i++) {
+        size_t reply_len = strlen(replies[i]);
+
+        g_assert_cmpint(send(fd, replies[i], reply_len, 0), ==, reply_len);
+        g_assert_cmpuint(take_some(stage, fd, command, sizeof(command)), >, 0);
+    }
+    return fd;
+}
+
+/* A server that takes a bit now and then, always in time for the next chunk,
+ * does not hold the connection for as long as it likes. */
+static void
+test_dripped_body(void)
+{
+    static const size_t len = 64 * 1024 * 1024;
+    g_auto(Stage) stage = { 0 };
+    g_autoptr(GString) wire = g_string_sized_new(len + 1024);
+    g_autofree char *taken = g_malloc(len);
+    wn_autofd fd = -1;
+    int64_t began_ms;
+
+    stage_init(&stage, NULL, 1);
+    while (wire->len < len)
+        g_string_append_printf(wire, "%0998d\r\n", 0);
+    g_string_append(wire, ".\r\n");
+    stage.outgoing.wire = wn_span(wire->str, wire->len);
+    fd = lead_to_body(&stage);
+    began_ms = wn_clock_mono_ms();
+    /* A little each second: no chunk waits for long. */
+    for (int i = 0; i < 20000 && !stage.dead; i++) {
+        take_some(&stage, fd, taken, 8192);
+        wn_clock_fake_step(1000);
+    }
+    g_assert_cmpstr(stage.told->str, ==, "ready 0:lost:0 dead:lost:message ");
+    g_assert_cmpint(wn_clock_mono_ms() - began_ms, >=, 300000);
+    g_assert_cmpint((wn_clock_mono_ms() - began_ms) / 1000, <=,
+        300 + 64 * 1024 / 16 + 60);
 }
 
 /* Refused while most of it has not been sent. */
@@ -474,7 +565,9 @@ main(int argc, char **argv)
     g_test_add_func("/smtp/client/many", test_many_transactions);
     g_test_add_func("/smtp/client/reset", test_reset_after_refusals);
     g_test_add_func("/smtp/client/data-for-nobody", test_data_for_nobody);
+    g_test_add_func("/smtp/client/lost-source", test_lost_source);
     g_test_add_func("/smtp/client/large", test_large_message);
+    g_test_add_func("/smtp/client/dripped-body", test_dripped_body);
     g_test_add_func("/smtp/client/early-refusal", test_early_refusal);
     g_test_add_func("/smtp/client/drip", test_drip);
     g_test_add_func("/smtp/client/endless-reply", test_endless_reply);

@@ -133,14 +133,20 @@ nothing(void *user)
     (void)user;
 }
 
-/* Some turns that do not wait: enough for what was begun to arrive. */
+/* A turn that does not wait. */
+static inline void
+spin_once(Stage *self)
+{
+    wn_loop_defer(self->loop, nothing, NULL);
+    wn_loop_turn(self->loop);
+}
+
+/* Enough of them for what was begun to arrive. */
 static inline void
 spin(Stage *self)
 {
-    for (int i = 0; i < 8; i++) {
-        wn_loop_defer(self->loop, nothing, NULL);
-        wn_loop_turn(self->loop);
-    }
+    for (int i = 0; i < 8; i++)
+        spin_once(self);
 }
 
 /* Until this has been told, and no more than this. */

@@ -8,7 +8,9 @@
 
 typedef struct Totals {
     bool json;
+    bool repair;
     uint64_t n_segments, n_live, n_done, n_damaged;
+    uint64_t n_aside, n_damaged_aside;
     bool wrong;
 } Totals;
 
@@ -110,16 +112,35 @@ print_text(const WnSpoolFile *file)
     }
 }
 
+/* What lies in spool/damaged is no part of the queue, and a repair puts more
+ * there; but somebody has to look at it. */
 static void
-on_file(void *user, const WnSpoolFile *file)
+count_aside(Totals *totals, const WnSpoolFile *file)
 {
-    Totals *totals = user;
+    totals->n_aside++;
+    totals->n_damaged_aside += file->damages->len;
+    totals->wrong |= wn_spool_file_is_wrong(file) && !totals->repair;
+}
 
+static void
+count(Totals *totals, const WnSpoolFile *file)
+{
     totals->n_segments += file->kind == WN_SPOOL_SEGMENT;
     totals->n_live += file->n_live;
     totals->n_done += file->n_done;
     totals->n_damaged += file->damages->len;
     totals->wrong |= wn_spool_file_is_wrong(file) && !file->repaired;
+}
+
+static void
+on_file(void *user, const WnSpoolFile *file)
+{
+    Totals *totals = user;
+
+    if (file->aside)
+        count_aside(totals, file);
+    else
+        count(totals, file);
     if (totals->json)
         print_json(file);
     else
@@ -131,7 +152,7 @@ ctl_fsck(WnCtl *ctl)
 {
     WnSpoolCheckMode mode = ctl_take_flag(ctl, "--repair") ? WN_SPOOL_REPAIR
                                                            : WN_SPOOL_LOOK;
-    Totals totals = { .json = ctl->json };
+    Totals totals = { .json = ctl->json, .repair = mode == WN_SPOOL_REPAIR };
     g_autoptr(WnConfig) config = NULL;
     g_autoptr(GError) error = NULL;
 
@@ -151,5 +172,10 @@ ctl_fsck(WnCtl *ctl)
                " messages live, %" G_GUINT64_FORMAT " done, %" G_GUINT64_FORMAT
                " damaged\n",
             totals.n_segments, totals.n_live, totals.n_done, totals.n_damaged);
+    if (!ctl->json && totals.n_aside > 0)
+        printf("set aside in %s/damaged: %" G_GUINT64_FORMAT
+               " segments, %" G_GUINT64_FORMAT " damaged; remove them when "
+               "nobody needs them any more\n",
+            config->spool, totals.n_aside, totals.n_damaged_aside);
     return totals.wrong ? WN_EXIT_NO : WN_EXIT_OK;
 }
