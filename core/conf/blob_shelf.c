@@ -153,3 +153,22 @@ wn_blob_shelf_learn(WnBlobShelf *self, const WnBlobShelf *other)
     learn_table(self, other->known);
     learn_table(self, other->blobs);
 }
+
+static void
+collect_table(GHashTable *from, GHashTable *set)
+{
+    GHashTableIter iter;
+    void *blob;
+
+    g_hash_table_iter_init(&iter, from);
+    while (g_hash_table_iter_next(&iter, NULL, &blob))
+        if (blob != NULL)
+            g_hash_table_add(set, blob);
+}
+
+void
+wn_blob_shelf_collect(const WnBlobShelf *self, GHashTable *set)
+{
+    collect_table(self->known, set);
+    collect_table(self->blobs, set);
+}

@@ -26,6 +26,9 @@ WnBlobFile *wn_blob_shelf_get(WnBlobShelf *self, const char *name);
 void wn_blob_shelf_put(WnBlobShelf *self, const char *name,
     WnBlobFile *take_blob);
 
+/* Adds all that are open here to the set, of WnBlobFile, each once. */
+void wn_blob_shelf_collect(const WnBlobShelf *self, GHashTable *set);
+
 /* From now on a file that the other shelf has open is not opened and verified
  * again.  The other one may be freed. */
 void wn_blob_shelf_learn(WnBlobShelf *self, const WnBlobShelf *other);

@@ -12,6 +12,7 @@
 struct WnCatalogue {
     GPtrArray *plugins; /* WnPluginInfo, in the order they were added */
     GHashTable *by_name;
+    GHashTable *refused; /* names */
 };
 
 static void
@@ -77,6 +78,8 @@ wn_catalogue_new(void)
 
     self->plugins = g_ptr_array_new_with_free_func(plugin_free);
     self->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    self->refused = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+        NULL);
     return self;
 }
 
@@ -86,6 +89,7 @@ wn_catalogue_free(WnCatalogue *self)
     if (self == NULL)
         return;
     g_hash_table_unref(self->by_name);
+    g_hash_table_unref(self->refused);
     g_ptr_array_unref(self->plugins);
     g_free(self);
 }
@@ -96,6 +100,18 @@ wn_catalogue_take(WnCatalogue *self, WnPluginInfo *take_info)
     g_assert(!g_hash_table_contains(self->by_name, take_info->name));
     g_ptr_array_add(self->plugins, take_info);
     g_hash_table_insert(self->by_name, take_info->name, take_info);
+}
+
+void
+wn_catalogue_refuse(WnCatalogue *self, const char *name)
+{
+    g_hash_table_add(self->refused, g_strdup(name));
+}
+
+bool
+wn_catalogue_has_refused(const WnCatalogue *self, const char *name)
+{
+    return g_hash_table_contains(self->refused, name);
 }
 
 const WnPluginInfo *

@@ -17,9 +17,11 @@ typedef enum { WN_PLUGIN_FILTER, WN_PLUGIN_ACTION } WnPluginKind;
 enum {
     WN_PLUGIN_CLIENT_LEVEL = 1u << 0, /* a filter that looks at no header and no
                                        * message: it can decide at RCPT */
-    WN_PLUGIN_NEVER_REFUSES = 1u << 1 /* an action that neither rejects nor
-                                       * tempfails: SDK
-                                       * WN_ACTION_NEVER_REFUSES */
+    WN_PLUGIN_NEVER_REFUSES = 1u << 1, /* an action that neither rejects nor
+                                        * tempfails: SDK
+                                        * WN_ACTION_NEVER_REFUSES */
+    WN_PLUGIN_LOOKS_AHEAD = 1u << 2    /* a filter with something to do before
+                                        * a recipient is known */
 };
 
 typedef struct WnPluginInfo {
@@ -42,6 +44,11 @@ void wn_catalogue_free(WnCatalogue *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnCatalogue, wn_catalogue_free)
 
 void wn_catalogue_take(WnCatalogue *self, WnPluginInfo *take_info);
+/* There is a file of that name, which was refused; whoever did so has told why.
+ * Not written. */
+void wn_catalogue_refuse(WnCatalogue *self, const char *name);
+bool wn_catalogue_has_refused(const WnCatalogue *self, const char *name);
+
 const WnPluginInfo *wn_catalogue_find(const WnCatalogue *self,
     const char *name);
 unsigned wn_catalogue_count(const WnCatalogue *self);

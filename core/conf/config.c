@@ -52,6 +52,7 @@ wn_config_free(WnConfig *self)
     g_array_unref(self->proxy_from);
     g_array_unref(self->retry_ms);
     g_strfreev(self->mariadb_hosts);
+    g_strfreev(self->refused);
     g_free(self->path);
     g_free(self->folder);
     g_free(self->hostname);
@@ -312,6 +313,16 @@ wn_config_filter(const WnConfig *self, const char *name)
             return filter;
     }
     return NULL;
+}
+
+void
+wn_config_refuse_plugin(WnConfig *self, const char *name)
+{
+    unsigned n = self->refused != NULL ? g_strv_length(self->refused) : 0;
+
+    self->refused = g_renew(char *, self->refused, n + 2);
+    self->refused[n] = g_strdup(name);
+    self->refused[n + 1] = NULL;
 }
 
 const WnEgressConfig *

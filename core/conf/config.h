@@ -70,6 +70,7 @@ typedef struct WnConfig {
     WnNetaddr metrics;                   /* len 0: none */
     WnBareNewlines bare_newlines;
     bool log_json;
+    int64_t history; /* bytes; 0: none */
 
     int64_t max_message_size;
     unsigned max_recipients;
@@ -94,6 +95,7 @@ typedef struct WnConfig {
 
     GPtrArray *egress;  /* WnEgressConfig */
     GPtrArray *filters; /* WnFilterConfig in position, then name order */
+    char **refused;     /* plugins that winnowd has switched off; NULL: none */
 } WnConfig;
 
 /* Reads winnow.conf and conf.d beside it.  Never NULL; usable only if problems
@@ -103,6 +105,8 @@ void wn_config_free(WnConfig *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnConfig, wn_config_free)
 
 const WnFilterConfig *wn_config_filter(const WnConfig *self, const char *name);
+/* Adds to refused. */
+void wn_config_refuse_plugin(WnConfig *self, const char *name);
 const WnEgressConfig *wn_config_egress(const WnConfig *self, const char *name);
 
 /* The line of winnow.conf that sets the key, as the file is now; 0 if none

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/history.h"
 #include "core/base/text.h"
 #include "core/conf/names.h"
 #include "core/conf/option.h"
@@ -161,6 +162,24 @@ set_workers(const WnKeySpec *spec, const char *value, const char *folder,
 }
 
 static bool
+set_history(const WnKeySpec *spec, const char *value, const char *folder,
+    void *member, char **out_error)
+{
+    int64_t size;
+
+    if (!wn_key_set_size(spec, value, folder, &size, out_error))
+        return false;
+    if (size > 0 && size < WN_HISTORY_SIZE_MIN) {
+        *out_error = g_strdup_printf("\"%s\" is too small: 0 for none, or at "
+                                     "least 1M",
+            value);
+        return false;
+    }
+    *(int64_t *)member = size;
+    return true;
+}
+
+static bool
 set_metrics(const WnKeySpec *spec, const char *value, const char *folder,
     void *member, char **out_error)
 {
@@ -245,6 +264,7 @@ static const WnKeySpec server_keys[] = {
     KEY("metrics", set_metrics, metrics),
     KEY("bare_newlines", wn_key_set_name, bare_newlines, .names = bare_names),
     KEY("log", set_log, log_json, .names = log_names),
+    KEY("history", set_history, history, .max = WN_HISTORY_SIZE_MAX),
 };
 
 static const WnKeySpec limit_keys[] = {
@@ -398,6 +418,7 @@ wn_config_set_defaults(WnConfig *config)
     config->plugins = g_strdup(WN_PLUGINDIR);
     config->bare_newlines = WN_BARE_REFUSE;
     config->log_json = true;
+    config->history = 64 * MIB;
     config->max_message_size = 50 * MIB;
     config->max_recipients = 1000;
     config->max_connections = 10000;

@@ -33,7 +33,7 @@ typedef struct Member {
 
 /* Whoever adds a member to a struct adds it to its table. */
 #if GLIB_SIZEOF_VOID_P == 8
-G_STATIC_ASSERT(sizeof(WnConfig) == 328);
+G_STATIC_ASSERT(sizeof(WnConfig) == 344);
 G_STATIC_ASSERT(sizeof(WnFilterConfig) == 80);
 G_STATIC_ASSERT(sizeof(WnEgressConfig) == 16);
 G_STATIC_ASSERT(sizeof(WnSetting) == 40);
@@ -64,6 +64,7 @@ static const Member config_members[] = {
     CONFIG(ADDRESS, metrics),
     CONFIG(NUMBER, bare_newlines),
     CONFIG(FLAG, log_json),
+    CONFIG(LARGE, history),
     CONFIG(LARGE, max_message_size),
     CONFIG(NUMBER, max_recipients),
     CONFIG(NUMBER, max_connections),
@@ -86,6 +87,7 @@ static const Member config_members[] = {
     CONFIG(LARGE, reply_timeout_ms),
     CONFIG(LARGE, message_timeout_ms),
     CONFIG(NUMBER, without_8bitmime),
+    CONFIG(TEXTS, refused),
 };
 
 #define FILTER(kind, name)                   \

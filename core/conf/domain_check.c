@@ -51,16 +51,22 @@ wn_domain_check_free(WnDomainCheck *self)
     g_free(self);
 }
 
-static void G_GNUC_PRINTF(3, 4)
-    report(Checking *self, const char *key, const char *format, ...)
+static WnPlace
+place_of(const Checking *self, const char *group, const char *key)
 {
-    g_autofree char *group = g_strconcat("domain ", self->domain->name, NULL);
-    WnPlace place = {
+    return (WnPlace){
         .file = self->domain->file,
         .line = self->domain->line,
         .group = group,
         .key = key,
     };
+}
+
+static void G_GNUC_PRINTF(3, 4)
+    report(Checking *self, const char *key, const char *format, ...)
+{
+    g_autofree char *group = g_strconcat("domain ", self->domain->name, NULL);
+    WnPlace place = place_of(self, group, key);
     g_autofree char *text = NULL;
     va_list args;
 
@@ -142,6 +148,18 @@ is_own_name(const WnDomainCheck *self, const char *host, uint16_t port)
     return false;
 }
 
+/* An address has no TLSA records. */
+static void
+warn_of_dane(Checking *self, const WnServerSetting *server)
+{
+    g_autofree char *group = g_strconcat("domain ", self->domain->name, NULL);
+
+    wn_problems_warn(self->problems, place_of(self, group, "servers"),
+        "\"%s:%u\" is an address: dane needs the server's name, and is \"may\" "
+        "for this one",
+        server->host, server->port);
+}
+
 static void
 check_server(Checking *self, const WnServerSetting *server)
 {
@@ -162,6 +180,8 @@ check_server(Checking *self, const WnServerSetting *server)
         report(self, "servers",
             "\"%s:%u\" is this relay itself; the mail would loop", server->host,
             server->port);
+    if (wn_server_dane_is_may(server->host, server->own_tls, self->domain->tls))
+        warn_of_dane(self, server);
     if (server->weight == 0)
         report(self, "servers", "\"%s:%u\" has no weight", server->host,
             server->port);
@@ -209,19 +229,42 @@ check_egress(Checking *self)
         domain->egress_pool, hint);
 }
 
+/* Two that were different may be one now. */
+static void
+check_folded(Checking *self)
+{
+    const GArray *list = self->domain->mailbox_list;
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (unsigned i = 0; i < list->len; i++) {
+        char *local_part = g_array_index(list, WnMailboxSetting, i).local_part;
+
+        if (!g_hash_table_add(seen, local_part))
+            report(self, "mailboxes", "\"%s\" is given twice", local_part);
+    }
+}
+
 static void
 check_mailboxes(Checking *self)
 {
     const GArray *list = self->domain->mailbox_list;
+    bool folded = false;
 
     for (unsigned i = 0; i < list->len; i++) {
-        const char *given = g_array_index(list, WnMailboxSetting, i).local_part;
+        WnMailboxSetting *mailbox = &g_array_index(list, WnMailboxSetting, i);
         g_autofree char *local_part = NULL;
         g_autofree char *fault = NULL;
 
-        if (!wn_local_part_parse(given, &local_part, &fault))
-            report(self, "mailboxes", "\"%s\": %s", given, fault);
+        if (!wn_local_part_parse(mailbox->local_part, &local_part, &fault)) {
+            report(self, "mailboxes", "\"%s\": %s", mailbox->local_part, fault);
+        } else if (strcmp(local_part, mailbox->local_part) != 0) {
+            g_free(mailbox->local_part);
+            mailbox->local_part = g_steal_pointer(&local_part);
+            folded = true;
+        }
     }
+    if (folded)
+        check_folded(self);
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "core/conf/key_table.h"
 #include "core/conf/names.h"
+#include "core/conf/server_setting.h"
 #include "core/conf/setting.h"
 #include "core/conf/text_file.h"
 
@@ -46,18 +47,6 @@ static const char *const on_error_names[] = { "skip", "tempfail", NULL };
 static const char *const on_match_names[] = { "stop", "continue", NULL };
 
 static bool
-has_server(const GPtrArray *servers, const char *host, uint16_t port)
-{
-    for (unsigned i = 0; i < servers->len; i++) {
-        const WnServerSetting *other = g_ptr_array_index(servers, i);
-
-        if (other->port == port && strcmp(other->host, host) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool
 set_servers(const WnKeySpec *spec, const char *value, const char *folder,
     void *member, char **out_error)
 {
@@ -66,21 +55,9 @@ set_servers(const WnKeySpec *spec, const char *value, const char *folder,
 
     (void)spec;
     (void)folder;
-    for (int i = 0; items[i] != NULL; i++) {
-        g_autofree char *fault = NULL;
-        g_autofree char *host = NULL;
-        uint16_t port;
-
-        if (!wn_server_parse(items[i], &host, &port, &fault)) {
-            *out_error = g_strdup_printf("\"%s\": %s", items[i], fault);
+    for (int i = 0; items[i] != NULL; i++)
+        if (!wn_server_setting_parse(items[i], domain, out_error))
             return false;
-        }
-        if (has_server(domain->servers, host, port)) {
-            *out_error = g_strdup_printf("\"%s\" is given twice", items[i]);
-            return false;
-        }
-        wn_domain_setting_add_server(domain, host, port, 1);
-    }
     return true;
 }
 

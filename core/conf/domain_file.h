@@ -35,12 +35,18 @@ typedef struct WnServerSetting {
     uint16_t port;
     uint16_t weight;
     uint8_t own_tls; /* WN_OWN_TLS() of a policy; 0: the domain's holds */
+    bool has_words;  /* a file or a command gave weight or policy with it */
 } WnServerSetting;
 
 #define WN_OWN_TLS(policy) ((uint8_t)((policy) + 1))
 
 /* What holds for the server, in a domain with that policy. */
 WnTlsPolicy wn_server_tls(uint8_t own_tls, WnTlsPolicy domain);
+
+/* DANE is asked for of an address, which has no TLSA records: TLS if offered.
+ */
+bool wn_server_dane_is_may(const char *host, uint8_t own_tls,
+    WnTlsPolicy domain);
 
 /* What a domain says of one filter; unset members mean conf.d's. */
 typedef struct WnFilterSetting {

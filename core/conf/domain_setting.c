@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/conf/domain_file.h"
 
+#include "core/base/netaddr.h"
 #include "core/conf/setting.h"
 
 static void
@@ -70,6 +71,15 @@ WnTlsPolicy
 wn_server_tls(uint8_t own_tls, WnTlsPolicy domain)
 {
     return own_tls > 0 ? (WnTlsPolicy)(own_tls - 1) : domain;
+}
+
+bool
+wn_server_dane_is_may(const char *host, uint8_t own_tls, WnTlsPolicy domain)
+{
+    WnNetaddr address;
+
+    return wn_server_tls(own_tls, domain) == WN_TLS_POLICY_DANE
+           && wn_netaddr_parse(wn_span_str(host), &address);
 }
 
 void

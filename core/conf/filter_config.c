@@ -123,6 +123,11 @@ report_plugin(const WnFilterConfig *filter, const char *group,
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     g_autofree char *hint = NULL;
 
+    if (wn_catalogue_has_refused(catalogue, filter->plugin)) {
+        wn_problems_add(problems, filter_place(filter, group, "plugin"),
+            "the plugin \"%s\" cannot be loaded", filter->plugin);
+        return;
+    }
     for (unsigned i = 0; i < wn_catalogue_count(catalogue); i++) {
         const WnPluginInfo *other = wn_catalogue_get(catalogue, i);
 

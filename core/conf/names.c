@@ -101,10 +101,39 @@ local_part_fault(const char *text)
     if (text[0] == '.' || text[len - 1] == '.' || strstr(text, "..") != NULL)
         return "a dot may not begin or end a local part, or follow another";
     for (size_t i = 0; i < len; i++) {
-        if (!is_atext(text[i]) && text[i] != '.')
+        if (!is_atext(text[i]) && text[i] != '.' && (text[i] & 0x80) == 0)
             return "the local part holds a character that is not allowed";
     }
     return NULL;
+}
+
+/* RFC 6531 allows any letter; what cannot be seen was not meant. */
+static const char *
+wide_letters_fault(const char *text)
+{
+    if (!g_utf8_validate(text, -1, NULL))
+        return "the local part is not UTF-8";
+    for (; *text != '\0'; text += g_utf8_skip[(guchar)*text]) {
+        gunichar letter = g_utf8_get_char(text);
+
+        if (g_unichar_iscntrl(letter) || g_unichar_isspace(letter))
+            return "the local part holds a character that is not allowed";
+    }
+    return NULL;
+}
+
+char *
+wn_local_part_fold(WnSpan local)
+{
+    g_autofree char *composed = NULL;
+
+    if (wn_span_is_ascii(local))
+        return g_ascii_strdown(local.ptr, (gssize)local.len);
+    if (!g_utf8_validate_len(local.ptr, local.len, NULL))
+        return NULL;
+    composed = g_utf8_normalize(local.ptr, (gssize)local.len,
+        G_NORMALIZE_DEFAULT_COMPOSE);
+    return g_ascii_strdown(composed, -1);
 }
 
 bool
@@ -112,9 +141,11 @@ wn_local_part_parse(const char *text, char **out_local, char **out_error)
 {
     const char *fault = local_part_fault(text);
 
+    if (fault == NULL && has_high_bytes(text))
+        fault = wide_letters_fault(text);
     if (fault != NULL)
         return fail(out_error, fault);
-    *out_local = g_ascii_strdown(text, -1);
+    *out_local = wn_local_part_fold(wn_span_str(text));
     return true;
 }
 
@@ -129,7 +160,9 @@ wn_address_split(const char *text, char **out_local, char **out_domain,
     if (at == NULL)
         return fail(out_error, "expected an address: local@domain");
     local = g_strndup(text, (size_t)(at - text));
-    fault = local_part_fault(local);
+    fault = has_high_bytes(local)
+                ? "only letters of ASCII can stand in this address"
+                : local_part_fault(local);
     if (fault != NULL)
         return fail(out_error, fault);
     if (!wn_domain_name_parse(at + 1, out_domain, out_error))

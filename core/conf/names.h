@@ -11,14 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/span.h"
+
 #define WN_DOMAIN_NAME_MAX 253
 #define WN_LOCAL_PART_MAX 64
 
 /* A name in A-labels: letters, digits, - and _; gives it in lower case. */
 bool wn_domain_name_parse(const char *text, char **out_name, char **out_error);
 
-/* What stands before the @: a dot-string of RFC 5321, in lower case. */
+/* What stands before the @: a dot-string of RFC 5321, or of RFC 6531 with
+ * letters beyond ASCII; gives it folded. */
 bool wn_local_part_parse(const char *text, char **out_local, char **out_error);
+
+/* The form in which local parts are compared: ASCII in lower case, the rest in
+ * NFC, so that it does not matter how an accent was typed.  NULL (transfer
+ * full): it is not UTF-8. */
+char *wn_local_part_fold(WnSpan local);
 
 /* "local@domain"; the local part as written. */
 bool wn_address_split(const char *text, char **out_local, char **out_domain,

@@ -543,6 +543,7 @@ wn_snapshot_class(const WnSnapshot *self, uint32_t class_id, WnClass *out_class)
         .n_links = class_->n_links,
         .may_refuse = (class_->flags & WN_SNAP_MAY_REFUSE) != 0,
         .has_early = (class_->flags & WN_SNAP_HAS_EARLY) != 0,
+        .has_ahead = (class_->flags & WN_SNAP_HAS_AHEAD) != 0,
         .reject_text = text(self, class_->reject_text),
     };
     return true;

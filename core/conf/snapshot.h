@@ -106,6 +106,7 @@ typedef struct WnClass {
     uint32_t n_links;
     bool may_refuse;    /* an answer after DATA could be a refusal */
     bool has_early;     /* a client-level filter may refuse at RCPT */
+    bool has_ahead;     /* a filter can begin before there is a recipient */
     WnSpan reject_text; /* the domain's, empty: none.  It stands in the
                          * action.text of the links it applies to, too */
 } WnClass;

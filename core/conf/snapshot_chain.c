@@ -282,6 +282,7 @@ set_consequences(WnChainLink *link, const WnPluginInfo *plugin,
                    && (action->flags & WN_PLUGIN_NEVER_REFUSES) == 0;
 
     link->early = refuses && (plugin->flags & WN_PLUGIN_CLIENT_LEVEL) != 0;
+    link->ahead = (plugin->flags & WN_PLUGIN_LOOKS_AHEAD) != 0;
     /* An early link has decided, and tempfailed, at RCPT. */
     link->may_refuse = !link->early
                        && (refuses || link->on_error == WN_ON_ERROR_TEMPFAIL);
@@ -318,7 +319,11 @@ make_link(Merge *self, const Candidate *candidate, WnChainLink *link)
     if (base->plugin == NULL) {
         self->ok = false;
         wn_problems_add(self->problems, place_of(self, candidate, NULL),
-            "its plugin \"%s\" is not installed", base->config->plugin);
+            "its plugin \"%s\" %s", base->config->plugin,
+            wn_catalogue_has_refused(self->maker->catalogue,
+                base->config->plugin)
+                ? "cannot be loaded"
+                : "is not installed");
         return;
     }
     link->filter = base->config->name;

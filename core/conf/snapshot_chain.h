@@ -31,6 +31,7 @@ typedef struct WnChainLink {
     const char *filter;
     const char *action; /* NULL: report only */
     bool early;
+    bool ahead;
     bool may_refuse; /* after DATA */
     WnOnMatch on_match;
     WnOnError on_error;

@@ -108,6 +108,7 @@ typedef struct WnSnapMailbox {
 enum {
     WN_SNAP_MAY_REFUSE = 1u << 0, /* of a class */
     WN_SNAP_HAS_EARLY = 1u << 1,
+    WN_SNAP_HAS_AHEAD = 1u << 2,
     WN_SNAP_EARLY = 1u << 0 /* of a link */
 };
 

@@ -110,6 +110,8 @@ wn_snapshot_layout_add_class(WnSnapshotLayout *self, const WnChain *chain)
             record.flags |= WN_SNAP_MAY_REFUSE;
         if (chain->links[i].early)
             record.flags |= WN_SNAP_HAS_EARLY;
+        if (chain->links[i].ahead)
+            record.flags |= WN_SNAP_HAS_AHEAD;
         add_link(self, &chain->links[i]);
     }
     g_array_append_val(classes, record);

@@ -27,6 +27,7 @@ static const char sample[] = "[server]\n"
                              "metrics = 127.0.0.1\n"
                              "bare_newlines = normalise\n"
                              "log = text\n"
+                             "history = 3M\n"
                              "[limits]\n"
                              "max_message_size = 20M\n"
                              "max_recipients = 10\n"
@@ -91,6 +92,7 @@ test_sample(void)
     g_assert_cmpuint(config->metrics.port, ==, 9125);
     g_assert_cmpint(config->bare_newlines, ==, WN_BARE_NORMALISE);
     g_assert_false(config->log_json);
+    g_assert_cmpint(config->history, ==, 3 << 20);
     g_assert_cmpint(config->max_message_size, ==, 20 << 20);
     g_assert_cmpuint(config->max_recipients, ==, 10);
     g_assert_cmpuint(config->max_connections, ==, 11);
@@ -143,6 +145,7 @@ test_defaults(void)
     g_assert_cmpuint(config->metrics.len, ==, 0);
     g_assert_cmpint(config->bare_newlines, ==, WN_BARE_REFUSE);
     g_assert_true(config->log_json);
+    g_assert_cmpint(config->history, ==, 64 << 20);
     g_assert_cmpint(config->max_message_size, ==, 50 << 20);
     g_assert_cmpuint(config->max_recipients, ==, 1000);
     g_assert_cmpuint(config->max_connections, ==, 10000);
@@ -197,6 +200,14 @@ static const Case mistakes[] = {
     { "[server]\nproxy_from = 10.0.0.1/8\n",
         "winnow.conf:2: [server] proxy_from: \"10.0.0.1/8\" has bits set "
         "behind its prefix (did you mean 10.0.0.0/8?)\n" },
+    { "[server]\nhistory = 1023k\n",
+        "winnow.conf:2: [server] history: \"1023k\" is too small: 0 for none, "
+        "or at least 1M\n" },
+    { "[server]\nhistory = 17G\n",
+        "winnow.conf:2: [server] history: expected a size from 0 to 16G\n" },
+    { "[server]\nhistory = 1h\n",
+        "winnow.conf:2: [server] history: \"1h\" is not a size (like 64k or "
+        "50M)\n" },
     { "[limits]\nmax_message_size = 50 MB\n",
         "winnow.conf:2: [limits] max_message_size: \"50 MB\" is not a size "
         "(like 64k or 50M)\n" },

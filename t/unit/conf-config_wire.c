@@ -19,6 +19,7 @@ static const char main_file[] = "[server]\n"
                                 "metrics = 127.0.0.1:9125\n"
                                 "bare_newlines = normalise\n"
                                 "log = text\n"
+                                "history = 0\n"
                                 "[limits]\n"
                                 "max_message_size = 1G\n"
                                 "[mariadb]\n"
@@ -65,6 +66,15 @@ read_sample(void)
     return config;
 }
 
+/* As winnowd does while it runs. */
+static WnConfig *
+with_refused(WnConfig *config)
+{
+    wn_config_refuse_plugin(config, "bad");
+    wn_config_refuse_plugin(config, "worse");
+    return config;
+}
+
 static GByteArray *
 to_bytes(const WnConfig *config)
 {
@@ -78,7 +88,7 @@ to_bytes(const WnConfig *config)
 static void
 test_round_trip(void)
 {
-    g_autoptr(WnConfig) config = read_sample();
+    g_autoptr(WnConfig) config = with_refused(read_sample());
     g_autoptr(GByteArray) bytes = to_bytes(config);
     g_autoptr(GError) error = NULL;
     g_autoptr(WnConfig)
@@ -98,6 +108,10 @@ test_round_trip(void)
     g_assert_cmpint(copy->workers, ==, 3);
     g_assert_cmpint(copy->isolation, ==, WN_ISOLATION_NONE);
     g_assert_cmpint(copy->bare_newlines, ==, WN_BARE_NORMALISE);
+    g_assert_cmpint(copy->history, ==, 0);
+    g_assert_cmpstr(copy->refused[0], ==, "bad");
+    g_assert_cmpstr(copy->refused[1], ==, "worse");
+    g_assert_null(copy->refused[2]);
     g_assert_false(copy->log_json);
     g_assert_cmpint(copy->proxy_from->len, ==, 2);
     g_assert_cmpint(g_array_index(copy->proxy_from, WnNetwork, 1).prefix, ==,

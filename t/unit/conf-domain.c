@@ -40,7 +40,8 @@ test_all_keys(void)
     fixture_init(&fixture);
     fixture_write(&fixture, "domains.d/example.com.conf",
         "[domain Example.COM]\n"
-        "servers = 10.1.2.3:2525; Mail2.example.com; [2001:db8::7]:26\n"
+        "servers = 10.1.2.3:2525 tls dane\tweight 65535; "
+        "Mail2.example.com; [2001:db8::7]:26 weight 3\n"
         "delivery = ordered\n"
         "filters = rbl; phrase\n"
         "mailboxes = listed\n"
@@ -78,6 +79,14 @@ test_all_keys(void)
     g_assert_cmpstr(server->host, ==, "mail2.example.com");
     g_assert_cmpuint(server->port, ==, 25);
     g_assert_cmpuint(server->weight, ==, 1);
+    g_assert_cmpuint(server->own_tls, ==, 0);
+    server = g_ptr_array_index(domain->servers, 0);
+    g_assert_cmpuint(server->weight, ==, 65535);
+    g_assert_cmpuint(server->own_tls, ==, WN_OWN_TLS(WN_TLS_POLICY_DANE));
+    server = g_ptr_array_index(domain->servers, 2);
+    g_assert_cmpuint(server->port, ==, 26);
+    g_assert_cmpuint(server->weight, ==, 3);
+    g_assert_cmpuint(server->own_tls, ==, 0);
     g_assert_cmpint(domain->delivery, ==, WN_DELIVERY_ORDERED);
     g_assert_cmpstr(domain->filters[1], ==, "phrase");
     g_assert_null(domain->filters[2]);
@@ -162,8 +171,42 @@ static const Case mistakes[] = {
         "mail cannot be sent to this address (unspecified, link-local or "
         "multicast)\n" },
     { "[domain a.example]\nservers = m.example; M.example:25\n",
-        "domains.d/x.conf:2: [domain a.example] servers: \"M.example:25\" is "
-        "given twice\n" },
+        "domains.d/x.conf:2: [domain a.example] servers: \"M.example:25\": "
+        "this server is given twice\n" },
+    { "[domain a.example]\nservers = m.example wieght 3\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example wieght "
+        "3\": unknown word \"wieght\" (did you mean \"weight\"?): behind the "
+        "server, \"weight NUMBER\" and \"tls POLICY\" may stand, and ; "
+        "separates servers\n" },
+    { "[domain a.example]\nservers = m.example, n.example\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example, "
+        "n.example\": expected a domain name: letters, digits, - and dots\n" },
+    { "[domain a.example]\nservers = m.example weight 0\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example weight "
+        "0\": \"0\": expected a weight from 1 to 65535\n" },
+    { "[domain a.example]\nservers = m.example weight 65536\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example weight "
+        "65536\": \"65536\": expected a weight from 1 to 65535\n" },
+    { "[domain a.example]\nservers = m.example weight\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example weight\": "
+        "\"weight\" needs a value: a number from 1 to 65535\n" },
+    { "[domain a.example]\nservers = m.example tls\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example tls\": "
+        "\"tls\" needs a value: none, may, require, verify or dane\n" },
+    { "[domain a.example]\nservers = m.example weight 2 weight 2\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example weight 2 "
+        "weight 2\": the weight is given twice\n" },
+    { "[domain a.example]\nservers = m.example tls may tls may\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example tls may "
+        "tls may\": the TLS policy is given twice\n" },
+    { "[domain a.example]\nservers = m.example tls verfy\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"m.example tls "
+        "verfy\": tls \"verfy\" is not one of none, may, require, verify, dane "
+        "(did you mean \"verify\"?)\n" },
+    { "[domain a.example]\nservers = weight 3\n",
+        "domains.d/x.conf:2: [domain a.example] servers: \"weight 3\": unknown "
+        "word \"3\": behind the server, \"weight NUMBER\" and \"tls POLICY\" "
+        "may stand, and ; separates servers\n" },
     { "[domain a.example]\nstatus = readdy\ntls = yes\n",
         "domains.d/x.conf:2: [domain a.example] status: \"readdy\" is not one "
         "of ready, initializing, suspended (did you mean \"ready\"?)\n"

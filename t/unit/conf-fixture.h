@@ -114,7 +114,8 @@ catalogue_of_plugins(void)
     WnCatalogue *self = wn_catalogue_new();
     WnPluginInfo *plugin;
 
-    plugin = add_plugin(self, "rbl", WN_PLUGIN_FILTER, WN_PLUGIN_CLIENT_LEVEL);
+    plugin = add_plugin(self, "rbl", WN_PLUGIN_FILTER,
+        WN_PLUGIN_CLIENT_LEVEL | WN_PLUGIN_LOOKS_AHEAD);
     add_option(plugin, "zones", WN_OPTION_STRING_LIST, WN_OPTION_PER_DOMAIN, 0);
     add_option(plugin, "parallel", WN_OPTION_INT, 0, 100);
     plugin = add_plugin(self, "phrase", WN_PLUGIN_FILTER, 0);

@@ -145,7 +145,22 @@ static const Case local_parts[] = {
     { "a@b", NULL },
     { "a b", NULL },
     { "\"a b\"", NULL },
-    { "j\xc3\xb6rg", NULL },
+    { "J\xc3\xb6rg", "j\xc3\xb6rg" },
+    { "Jo\xcc\x88rg", "j\xc3\xb6rg" }, /* o and its dots apart */
+    { "\xc3\x96rg", "\xc3\x96rg" },    /* only ASCII is folded */
+    { "\xe7\x94\xa8\xe6\x88\xb7", "\xe7\x94\xa8\xe6\x88\xb7" },
+    { "j\xf6rg", NULL }, /* Latin-1 */
+    { "j\xc3", NULL },
+    { "a\xc0\xae"
+      "b",
+        NULL },                /* overlong */
+    { "a\xed\xa0\x80", NULL }, /* a surrogate */
+    { "a\xc2\xa0"
+      "b",
+        NULL }, /* no-break space */
+    { "a\xc2\x85"
+      "b",
+        NULL }, /* a control character */
     { LABEL63 "a", LABEL63 "a" },
     { LABEL63 "aa", NULL },
 };

@@ -231,6 +231,8 @@ test_flags(void)
         g_test_message("%s", flag_cases[i].filter);
         g_assert_cmpint(class_.may_refuse, ==, flag_cases[i].may_refuse);
         g_assert_cmpint(class_.has_early, ==, flag_cases[i].has_early);
+        g_assert_cmpint(class_.has_ahead, ==,
+            strstr(flag_cases[i].filter, "[filter rbl]") != NULL);
     }
 }
 
@@ -315,6 +317,39 @@ test_domain_checks(void)
                     problem);
         assert_problems(fixture.problems, expected);
         g_assert_cmpuint(wn_snapshot_n_domains(snapshot), ==, problem == NULL);
+    }
+}
+
+/* dane asks for records of a name; without one it is no more than may. */
+static void
+test_dane_of_an_address(void)
+{
+    static const struct {
+        const char *text;
+        bool warned;
+    } cases[] = {
+        { "servers = 10.0.0.1\ntls = dane\n", true },
+        { "servers = mail.test; [2001:db8::1]:25 tls dane\n", true },
+        { "servers = mail.test tls dane\n", false },
+        { "servers = 10.0.0.1 tls verify\ntls = dane\n", false },
+        { "servers = 10.0.0.1\ntls = may\n", false },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(Fixture) fixture = { 0 };
+        g_autoptr(WnSnapshot) snapshot = NULL;
+        g_autofree char *text = g_strconcat("[domain a.example]\n",
+            cases[i].text, NULL);
+
+        fixture_init(&fixture);
+        fixture_write(&fixture, "winnow.conf", filters);
+        fixture_write(&fixture, "domains.d/a.conf", text);
+        snapshot = build(&fixture);
+        g_test_message("%s", text);
+        g_assert_cmpuint(wn_problems_count(fixture.problems), ==, 0);
+        g_assert_cmpuint(wn_problems_n_warnings(fixture.problems), ==,
+            cases[i].warned);
+        g_assert_cmpuint(wn_snapshot_n_domains(snapshot), ==, 1);
     }
 }
 
@@ -540,6 +575,7 @@ main(int argc, char **argv)
     g_test_add_func("/conf/writer/flags", test_flags);
     g_test_add_func("/conf/writer/on-match", test_on_match_given_in_conf_d);
     g_test_add_func("/conf/writer/domain-checks", test_domain_checks);
+    g_test_add_func("/conf/writer/dane-of-an-address", test_dane_of_an_address);
     g_test_add_func("/conf/writer/only-pool", test_only_pool_is_taken);
     g_test_add_func("/conf/writer/not-enabled", test_not_enabled_is_left_out);
     g_test_add_func("/conf/writer/forwards", test_broken_forwards_spread);
