@@ -132,24 +132,6 @@ wn_visit_abandon_message(WnVisit *visit)
         acceptance_release(self);
 }
 
-static void
-fill_report(WnAcceptance *self)
-{
-    WnVisit *visit = self->visit;
-    const WnTransaction *transaction = wn_session_transaction(visit->session);
-    const WnSessionRecipient *first = transaction->recipients->pdata[0];
-
-    self->report = (WnMessageReport){ .id = transaction->id,
-        .generation = wn_snapshot_generation(visit->snapshot),
-        .client = *wn_session_client(visit->session),
-        .helo = wn_arena_copy(self->arena, wn_session_helo(visit->session)),
-        .sender = wn_arena_copy(self->arena, transaction->sender.text),
-        .recipient = wn_arena_copy(self->arena, first->path.text),
-        .n_recipients = transaction->recipients->len,
-        .size = self->plain_len,
-        .began_ms = transaction->began_ms };
-}
-
 static WnAcceptance *
 begin(WnVisit *visit, const WnSessionMessage *message, bool filtered)
 {
@@ -167,7 +149,7 @@ begin(WnVisit *visit, const WnSessionMessage *message, bool filtered)
         wn_framing_unstuff(wire, self->unstuffed);
         self->plain = wn_span(self->unstuffed->data, self->unstuffed->len);
     }
-    fill_report(self);
+    wn_visit_fill_report(visit, self->plain_len, self->arena, &self->report);
     return self;
 }
 
@@ -220,6 +202,8 @@ on_committed(void *user, WnCommit result)
     else if (result != WN_COMMIT_DURABLE)
         wn_acceptance_set_reply(self,
             wn_acceptance_with_id(self, commit_failure(result)));
+    if (visit != NULL && result != WN_COMMIT_DURABLE)
+        self->report.reply = self->replies[0];
     count_commit(self, result);
     if (visit != NULL) {
         visit->acceptance = NULL;
@@ -305,17 +289,33 @@ ask_filters(WnAcceptance *self)
  * The message
  */
 
+/* What only some servers are known not to take is theirs to refuse: the others
+ * of the transaction get it. */
+static bool
+is_too_large(const WnAcceptance *self)
+{
+    guint n_scopes = self->visit->scopes->len, n_fitting = 0;
+    bool breaks_setting = false;
+
+    for (guint i = 0; i < n_scopes; i++) {
+        WnSizeVerdict verdict = wn_acceptance_judge_size(self, i);
+
+        n_fitting += verdict == WN_SIZE_FITS;
+        breaks_setting |= verdict == WN_SIZE_TOO_LARGE;
+    }
+    return n_fitting == 0 || (breaks_setting && !wn_acceptance_has_prdr(self));
+}
+
 /* What makes a message unacceptable whoever it is for; NULL: nothing. */
 static const WnReply *
 find_fault(WnAcceptance *self)
 {
     static const WnReply header_too_large = { 552, "5.3.4",
         "Header too large" };
+    static const WnReply too_large = { 552, "5.3.4", "Message too large" };
     static const WnReply nul = { 550, "5.6.0", "NUL byte in the header" };
     static const WnReply loop = { 554, "5.4.6", "Mail loop" };
-    static const WnReply too_large = { 552, "5.3.4", "Message too large" };
     WnHeaderStatus status = wn_header_block_parse(&self->block, self->plain);
-    guint n_scopes = self->visit->scopes->len, n_too_large = 0;
 
     if (status == WN_HEADER_TOO_LARGE)
         return &header_too_large;
@@ -324,12 +324,7 @@ find_fault(WnAcceptance *self)
     if (wn_trace_is_loop(self->plain, &self->block,
             self->receiver->config->hostname))
         return &loop;
-    for (guint i = 0; i < n_scopes; i++)
-        n_too_large += wn_acceptance_is_too_large(self, i);
-    if (n_too_large == n_scopes
-        || (n_too_large > 0 && !wn_acceptance_has_prdr(self)))
-        return &too_large;
-    return NULL;
+    return is_too_large(self) ? &too_large : NULL;
 }
 
 WnAnswerWhen
@@ -348,6 +343,7 @@ wn_visit_message(WnVisit *visit, const WnSessionMessage *message,
         *out_reply = wn_acceptance_with_id(self, *fault);
         self->report.event = "rejected";
         self->report.reason = fault->text;
+        self->report.reply = *out_reply;
         wn_metric_add(visit->receiver->metrics.rejected, 1);
         wn_log_message(&self->report);
         return WN_ANSWER_NOW;

@@ -50,7 +50,16 @@ void wn_acceptance_commit(WnAcceptance *self, const WnScopeDecision *decisions,
  */
 
 bool wn_acceptance_has_prdr(const WnAcceptance *self);
-bool wn_acceptance_is_too_large(const WnAcceptance *self, uint32_t scope);
+
+/* Is the message too large for the scope's settings, or, as far as is known,
+ * for its domain's servers? */
+typedef enum {
+    WN_SIZE_FITS,
+    WN_SIZE_TOO_LARGE,
+    WN_SIZE_TOO_LARGE_FOR_SERVERS
+} WnSizeVerdict;
+WnSizeVerdict wn_acceptance_judge_size(const WnAcceptance *self,
+    uint32_t scope);
 
 /* The reply with the message's id in its text. */
 WnReply wn_acceptance_with_id(const WnAcceptance *self, WnReply reply);

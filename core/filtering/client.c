@@ -33,6 +33,8 @@ struct WnFilterClient {
     GArray *suspects; /* uint64_t: to be asked again, one after another */
     uint64_t suspect; /* asked now; 0: none */
     int64_t suspect_at_ms;
+
+    int64_t lost_at_ms; /* the process before; 0: there is one, or was none */
 };
 
 struct WnFilterTicket {
@@ -208,12 +210,33 @@ end_late(WnFilterClient *self, int64_t now)
     }
 }
 
+/* There was a process, and no other one has come. */
+static bool
+is_deserted(const WnFilterClient *self, int64_t now)
+{
+    return self->lost_at_ms != 0
+           && now - self->lost_at_ms >= WN_FILTER_ABSENT_MS;
+}
+
+static void
+give_up_all(WnFilterClient *self)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, self->tickets);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        ticket_fail(value, "no filter process could be had");
+}
+
 static void
 on_sweep(void *user)
 {
     WnFilterClient *self = user;
     int64_t now = wn_clock_mono_ms();
 
+    if (is_deserted(self, now))
+        give_up_all(self);
     end_late(self, now);
     if (self->suspect != 0 && self->channel != NULL
         && now - self->suspect_at_ms >= WN_FILTER_PACE_MS)
@@ -310,6 +333,7 @@ on_closed(void *user)
     WnFilterClient *self = user;
 
     g_clear_pointer(&self->channel, wn_channel_free);
+    self->lost_at_ms = wn_clock_mono_ms();
     wn_remark(WN_LEVEL_WARNING,
         "lost winnow-filter; %u requests wait for another",
         g_hash_table_size(self->tickets));
@@ -321,6 +345,7 @@ wn_filter_client_attach(WnFilterClient *self, int take_fd)
     g_clear_pointer(&self->channel, wn_channel_free);
     self->channel = wn_channel_new(self->loop, take_fd, on_message, on_closed,
         self);
+    self->lost_at_ms = 0;
     ask_all_again(self);
 }
 
@@ -455,7 +480,7 @@ wn_filter_ask(WnFilterClient *self, const WnRequest *request, int fd,
     WnFilterTicket *ticket;
     WnRequest copy = *request;
 
-    if (request->kind == WN_REQUEST_RESET
+    if (request->kind == WN_REQUEST_AHEAD || request->kind == WN_REQUEST_RESET
         || request->kind == WN_REQUEST_CLOSE) {
         ask_unanswered(self, request);
         return NULL;

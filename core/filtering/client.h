@@ -12,6 +12,7 @@
  *    ask --> waiting --sent--> asked (attempt 1...) --response--> fn(response)
  *               |                |
  *               +--- deadline ---+--- died too often over it --> fn(NULL)
+ *               +--- no process for a while
  *
  * When a process dies, all that it was asked is suspect.  Its successor is
  * asked everything again, but messages one after another, a second apart if
@@ -22,10 +23,14 @@
 #include "core/filtering/engine.h"
 
 /* The filter that a process died in is left out the next time (control's
- * affair): a death that nobody is to blame for, and several filters that fail
- * over one message, still leave an attempt. */
-#define WN_FILTER_ATTEMPTS_MAX 4
+ * affair), or at its fifth death, WN_QUARANTINE_FAULTS, switched off: there is
+ * an attempt left for the others. */
+#define WN_FILTER_ATTEMPTS_MAX 6
 #define WN_FILTER_PACE_MS 1000
+
+/* How long one that has died is waited for, and not longer: it may be a long
+ * time until another one is tried. */
+#define WN_FILTER_ABSENT_MS 2000
 
 typedef struct WnFilterClient WnFilterClient;
 typedef struct WnFilterTicket WnFilterTicket;
@@ -49,7 +54,7 @@ bool wn_filter_client_is_attached(const WnFilterClient *self);
  * live until the callback or forget.  fd >= 0: a file that holds the message
  * (borrowed), shown to the process for reading instead of a memory file.
  * serial and attempt are filled in here.  fn never runs before this has
- * returned.  NULL and no callback for RESET and CLOSE. */
+ * returned.  NULL and no callback for AHEAD, RESET and CLOSE. */
 WnFilterTicket *wn_filter_ask(WnFilterClient *self, const WnRequest *request,
     int fd, WnFilterFn fn, void *user);
 

@@ -249,6 +249,21 @@ may_redirect(const WnAcceptance *self, WnSpan address, WnSpan *out_domain)
     return true;
 }
 
+/* A filter's action applied to the copy that is delivered all the same. */
+static bool
+is_caught(const WnScopeDecision *decision)
+{
+    bool caught = decision->redirect.len > 0;
+
+    for (uint32_t i = 0; i < decision->n_entries; i++) {
+        const WnLedgerEntry *entry = &decision->entries[i];
+
+        caught |= entry->verdict == WN_LEDGER_MATCH && entry->action.len > 0
+                  && !wn_span_eq(entry->action, WN_SPAN("none"));
+    }
+    return caught;
+}
+
 /* Adds the scope to the envelope; NULL, or what is wrong. */
 static const char *
 add_scope(WnAcceptance *self, uint32_t index, const WnScopeDecision *decision,
@@ -258,7 +273,8 @@ add_scope(WnAcceptance *self, uint32_t index, const WnScopeDecision *decision,
     WnEnvelopeScope out = {
         .domain = wn_visit_scope(self->visit, index)->domain,
         .redirect = decision->redirect,
-        .prepend = self->block.top > 0 ? WN_SPAN_EMPTY : trace
+        .prepend = self->block.top > 0 ? WN_SPAN_EMPTY : trace,
+        .caught = is_caught(decision)
     };
 
     if (edits != NULL && edits->len == 0)

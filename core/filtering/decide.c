@@ -73,6 +73,8 @@ make_replies(WnAcceptance *self, const WnScopeDecision *decisions)
 static void
 answer(WnAcceptance *self)
 {
+    if (self->n_replies == 1)
+        self->report.reply = self->replies[0];
     wn_log_message(&self->report);
     wn_session_answer(self->visit->session, self->replies, self->n_replies);
 }
@@ -200,11 +202,16 @@ log_refused_recipients(const WnAcceptance *self,
     }
 }
 
-bool
-wn_acceptance_is_too_large(const WnAcceptance *self, uint32_t scope)
+WnSizeVerdict
+wn_acceptance_judge_size(const WnAcceptance *self, uint32_t scope)
 {
-    return self->plain_len
-           > (uint64_t)wn_visit_scope(self->visit, scope)->max_message_size;
+    const WnVisitScope *limits = wn_visit_scope(self->visit, scope);
+
+    if (self->plain_len > (uint64_t)limits->max_message_size)
+        return WN_SIZE_TOO_LARGE;
+    return limits->server_size > 0 && self->plain_len > limits->server_size
+               ? WN_SIZE_TOO_LARGE_FOR_SERVERS
+               : WN_SIZE_FITS;
 }
 
 /* With PRDR scopes of different limits share a transaction. */
@@ -216,7 +223,7 @@ apply_limits(const WnAcceptance *self, const WnScopeDecision *decisions)
 
     memcpy(changed, decisions, n * sizeof *changed);
     for (guint i = 0; i < n; i++) {
-        if (!wn_acceptance_is_too_large(self, i))
+        if (wn_acceptance_judge_size(self, i) == WN_SIZE_FITS)
             continue;
         changed[i].decided = WN_DECIDED_REJECT;
         changed[i].code = 552;
@@ -238,7 +245,8 @@ wn_acceptance_decide(WnAcceptance *self, const WnScopeDecision *decisions,
         decisions = apply_limits(self, decisions);
     tally = tally_decisions(decisions, self->visit->scopes->len);
     for (guint i = 0; i < self->visit->scopes->len; i++)
-        wn_log_verdict(self->visit, &decisions[i]);
+        wn_log_verdict(self->visit, wn_visit_scope(self->visit, i),
+            &decisions[i]);
     if (!prdr && answer_refusal(self, &tally))
         return;
     make_replies(self, decisions);

@@ -12,6 +12,7 @@ struct WnEngine {
     char *state;
     GHashTable *sessions; /* uint64_t* -> EngineSession */
     GQueue snapshots;     /* WnSnapshot, newest first */
+    uint64_t message_bytes;
 };
 
 typedef struct EngineSession {
@@ -21,7 +22,9 @@ typedef struct EngineSession {
     WnId txn_id;
     WnPtrStatus rdns_status; /* once looked up here */
     char *rdns;
-    GQueue runs; /* WnEngineJob whose run needs connection or txn */
+    bool naming;   /* the look-up is under way */
+    GArray *ahead; /* classes that look ahead once the name is known */
+    GQueue runs;   /* WnEngineJob whose run needs connection or txn */
 } EngineSession;
 
 struct WnEngineJob {
@@ -62,6 +65,38 @@ session_end_runs(EngineSession *session)
 }
 
 static void
+session_end_txn(EngineSession *session)
+{
+    session_end_runs(session);
+    g_array_set_size(session->ahead, 0);
+    g_clear_pointer(&session->txn, wn_chain_txn_free);
+}
+
+/* A verdict of connect is kept, so that none is asked for ahead of the client's
+ * name. */
+static void
+look_ahead(EngineSession *session, uint32_t class_id)
+{
+    if (session->naming)
+        g_array_append_val(session->ahead, class_id);
+    else
+        wn_chain_ahead(session->txn, class_id);
+}
+
+/* What runs now is not disturbed: nothing is lost that is not looked up ahead.
+ */
+static void
+end_naming(EngineSession *session)
+{
+    session->naming = false;
+    for (guint i = 0; i < session->ahead->len; i++)
+        if (session->txn != NULL && g_queue_is_empty(&session->runs))
+            wn_chain_ahead(session->txn,
+                g_array_index(session->ahead, uint32_t, i));
+    g_array_set_size(session->ahead, 0);
+}
+
+static void
 session_free(void *data)
 {
     EngineSession *session = data;
@@ -69,6 +104,7 @@ session_free(void *data)
     session_end_runs(session);
     g_clear_pointer(&session->txn, wn_chain_txn_free);
     wn_chain_connection_free(session->connection);
+    g_array_unref(session->ahead);
     g_free(session->rdns);
     g_free(session);
 }
@@ -96,6 +132,28 @@ wn_engine_free(WnEngine *self)
     g_queue_clear_full(&self->snapshots, (GDestroyNotify)wn_snapshot_unref);
     g_free(self->state);
     g_free(self);
+}
+
+uint64_t
+wn_engine_message_bytes(const WnEngine *self)
+{
+    return self->message_bytes;
+}
+
+uint64_t
+wn_engine_blob_bytes(const WnEngine *self)
+{
+    g_autoptr(GHashTable) blobs = g_hash_table_new(NULL, NULL);
+    GHashTableIter iter;
+    uint64_t bytes = 0;
+    void *blob;
+
+    for (const GList *at = self->snapshots.head; at != NULL; at = at->next)
+        wn_blob_shelf_collect(wn_snapshot_blobs(at->data), blobs);
+    g_hash_table_iter_init(&iter, blobs);
+    while (g_hash_table_iter_next(&iter, &blob, NULL))
+        bytes += wn_blob_payload(blob).len + wn_blob_report(blob).len;
+    return bytes;
 }
 
 void
@@ -187,6 +245,7 @@ engine_session(WnEngine *self, const WnRequest *request)
     follow_current(self);
     session = g_new0(EngineSession, 1);
     session->number = request->session;
+    session->ahead = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     session->connection = wn_chain_connection_new(self->host, &client);
     g_hash_table_insert(self->sessions, &session->number, session);
     return session;
@@ -199,8 +258,7 @@ begin_txn(WnEngine *self, EngineSession *session, const WnRequest *request)
 
     if (session->txn != NULL && wn_id_eq(&session->txn_id, &request->id))
         return true;
-    session_end_runs(session);
-    g_clear_pointer(&session->txn, wn_chain_txn_free);
+    session_end_txn(session);
     snapshot = engine_snapshot(self, request->generation);
     if (snapshot == NULL)
         return false;
@@ -214,6 +272,8 @@ static void
 job_free(WnEngineJob *job)
 {
     wn_deferred_unset(&job->failed);
+    if (job->message != NULL)
+        job->engine->message_bytes -= wn_message_raw(job->message).len;
     g_clear_pointer(&job->message, wn_message_free);
     g_free(job);
 }
@@ -241,6 +301,16 @@ render_edits(WnEngineJob *job, const WnScopeDecision *decisions, size_t n,
     return splices;
 }
 
+/* The recipient is taken: what filters that decide later can look up now may
+ * come while the message does. */
+static void
+look_ahead_of_accepted(const WnEngineJob *job, const WnScopeDecision *decisions)
+{
+    if (job->request->kind == WN_REQUEST_RCPT
+        && decisions[0].decided == WN_DECIDED_DELIVER)
+        look_ahead(job->session, job->request->scopes[0].class_id);
+}
+
 static void
 on_decided(void *user, const WnScopeDecision *decisions, size_t n_decisions)
 {
@@ -256,6 +326,7 @@ on_decided(void *user, const WnScopeDecision *decisions, size_t n_decisions)
         .splices = splices };
 
     job->run = NULL;
+    look_ahead_of_accepted(job, decisions);
     job_leave_session(job);
     job->fn(job->user, &response);
     wn_response_clear(&response);
@@ -282,6 +353,7 @@ on_name(void *user, WnPtrStatus status, const char *name)
         session->rdns_status = status;
         client = request_client(job->request, session);
         wn_chain_connection_update(session->connection, &client);
+        end_naming(session);
     }
     job->fn(job->user, &response);
     job_free(job);
@@ -335,7 +407,9 @@ ask_message(WnEngineJob *job, EngineSession *session)
             .address = request->recipients[i].address,
             .scope = request->recipients[i].scope
         };
+    g_array_set_size(session->ahead, 0); /* too late */
     job->message = wn_message_new(request->message);
+    job->engine->message_bytes += request->message.len;
     wn_chain_txn_set_content(session->txn,
         wn_skips_content(job->request->message));
     job->run = wn_chain_message(session->txn, job->message, classes,
@@ -343,12 +417,13 @@ ask_message(WnEngineJob *job, EngineSession *session)
 }
 
 static void
-ask_name(WnEngineJob *job)
+ask_name(WnEngineJob *job, EngineSession *session)
 {
     if (job->engine->resolver == NULL) {
         answer_failed(job);
         return;
     }
+    session->naming = true;
     job->lookup = wn_ptr_lookup(job->engine->resolver, &job->request->client,
         on_name, job);
 }
@@ -363,7 +438,7 @@ dispatch(WnEngineJob *job, EngineSession *session)
         job->run = wn_chain_connect(session->connection, on_decided, job);
         break;
     case WN_REQUEST_NAME:
-        ask_name(job);
+        ask_name(job, session);
         break;
     case WN_REQUEST_RCPT:
         if (request->n_scopes != 1 || request->n_recipients != 1
@@ -379,10 +454,40 @@ dispatch(WnEngineJob *job, EngineSession *session)
         else
             ask_message(job, session);
         break;
+    case WN_REQUEST_AHEAD:
     case WN_REQUEST_RESET:
     case WN_REQUEST_CLOSE:
         break;
     }
+}
+
+/* What is asked for no answer.  False: it was something else. */
+static bool
+take_note(WnEngine *self, const WnRequest *request)
+{
+    EngineSession *session = g_hash_table_lookup(self->sessions,
+        &request->session);
+
+    switch (request->kind) {
+    case WN_REQUEST_CLOSE:
+        g_hash_table_remove(self->sessions, &request->session);
+        return true;
+    case WN_REQUEST_RESET:
+        if (session != NULL)
+            session_end_txn(session);
+        return true;
+    case WN_REQUEST_AHEAD:
+        session = engine_session(self, request);
+        if (begin_txn(self, session, request))
+            look_ahead(session, request->scopes[0].class_id);
+        return true;
+    case WN_REQUEST_CONNECT:
+    case WN_REQUEST_NAME:
+    case WN_REQUEST_RCPT:
+    case WN_REQUEST_MESSAGE:
+        break;
+    }
+    return false;
 }
 
 WnEngineJob *
@@ -392,18 +497,8 @@ wn_engine_ask(WnEngine *self, const WnRequest *request, WnEngineFn fn,
     EngineSession *session;
     WnEngineJob *job;
 
-    if (request->kind == WN_REQUEST_CLOSE) {
-        g_hash_table_remove(self->sessions, &request->session);
+    if (take_note(self, request))
         return NULL;
-    }
-    if (request->kind == WN_REQUEST_RESET) {
-        session = g_hash_table_lookup(self->sessions, &request->session);
-        if (session != NULL) {
-            session_end_runs(session);
-            g_clear_pointer(&session->txn, wn_chain_txn_free);
-        }
-        return NULL;
-    }
     session = engine_session(self, request);
     job = g_new0(WnEngineJob, 1);
     job->engine = self;
@@ -419,6 +514,19 @@ wn_engine_ask(WnEngine *self, const WnRequest *request, WnEngineFn fn,
     return job;
 }
 
+static void
+forget_name(WnEngineJob *job)
+{
+    EngineSession *session = g_hash_table_lookup(job->engine->sessions,
+        &job->request->session);
+
+    wn_ptr_lookup_cancel(job->lookup);
+    if (session == NULL)
+        return;
+    session->naming = false;
+    g_array_set_size(session->ahead, 0);
+}
+
 void
 wn_engine_cancel(WnEngineJob *job)
 {
@@ -426,6 +534,6 @@ wn_engine_cancel(WnEngineJob *job)
     if (job->run != NULL)
         wn_chain_cancel(job->run);
     if (job->lookup != NULL)
-        wn_ptr_lookup_cancel(job->lookup);
+        forget_name(job);
     job_free(job);
 }

@@ -28,17 +28,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnEngine, wn_engine_free)
 /* Uses this snapshot for its generation instead of opening one (explain). */
 void wn_engine_set_snapshot(WnEngine *self, WnSnapshot *snapshot);
 
-/* response is good during the callback.  Not called for RESET and CLOSE. */
+/* response is good during the callback.  Not called for AHEAD, RESET and
+ * CLOSE. */
 typedef void (*WnEngineFn)(void *user, const WnResponse *response);
 
 /* The request and what it points to must live until the callback or cancel;
  * the callback may free them.  fn never runs before this has returned.  A
  * request that no chain can answer, because its snapshot cannot be opened or
  * its session was ended meanwhile, is answered with TEMPFAIL for every scope.
- * NULL for RESET and CLOSE. */
+ * NULL for AHEAD, RESET and CLOSE. */
 WnEngineJob *wn_engine_ask(WnEngine *self, const WnRequest *request,
     WnEngineFn fn, void *user);
 void wn_engine_cancel(WnEngineJob *job);
+
+/* Of the messages that are being asked about: memory that the asker shows. */
+uint64_t wn_engine_message_bytes(const WnEngine *self);
+
+/* Of the data sets that are open. */
+uint64_t wn_engine_blob_bytes(const WnEngine *self);
 
 /* Ends every session, as when the asker is gone. */
 void wn_engine_forget_sessions(WnEngine *self);

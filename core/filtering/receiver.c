@@ -30,6 +30,7 @@ visit_new(WnReceiver *self, WnSession *session)
 
     visit->receiver = self;
     visit->session = session;
+    visit->began_ms = wn_clock_mono_ms();
     visit->rdns_status = WN_PTR_UNKNOWN;
     visit->scopes = g_array_new(FALSE, TRUE, sizeof(WnVisitScope));
     return visit;
@@ -103,7 +104,7 @@ on_connect_decided(void *user, const WnResponse *response, const char *reason)
     visit->ticket = NULL;
     if (response != NULL && response->n_decisions == 1) {
         decision = &response->decisions[0];
-        wn_log_verdict(visit, decision);
+        wn_log_verdict(visit, NULL, decision);
         if (decision->decided == WN_DECIDED_REJECT
             || decision->decided == WN_DECIDED_TEMPFAIL)
             reply = wn_visit_refusal(visit, decision, arena);
@@ -217,6 +218,24 @@ on_message(void *user, WnSession *session, const WnSessionMessage *message,
 }
 
 static void
+on_refused(void *user, WnSession *session, const WnReply *reply, uint64_t size)
+{
+    WnReceiver *self = user;
+    WnVisit *visit = wn_session_get_data(session);
+    g_autoptr(WnArena) arena = wn_arena_new(0);
+    bool for_good = reply->code / 100 == 5;
+    WnMessageReport report;
+
+    wn_visit_fill_report(visit, size, arena, &report);
+    report.event = for_good ? "rejected" : "tempfailed";
+    report.reason = reply->text;
+    report.reply = *reply;
+    wn_metric_add(for_good ? self->metrics.rejected : self->metrics.tempfailed,
+        1);
+    wn_log_message(&report);
+}
+
+static void
 on_reset(void *user, WnSession *session)
 {
     WnReceiver *self = user;
@@ -254,6 +273,7 @@ static const WnSessionHandler handler = {
     .rcpt = on_rcpt,
     .data = on_data,
     .message = on_message,
+    .refused = on_refused,
     .reset = on_reset,
     .closed = on_closed,
 };

@@ -20,11 +20,11 @@ add_client(WnEvent *event, const WnVisit *visit)
 }
 
 static void
-begin(WnEvent *event, const WnVisit *visit, const char *name)
+begin(WnEvent *event, const WnVisit *visit, WnLevel level, const char *name)
 {
     WnTransaction *transaction = wn_session_transaction(visit->session);
 
-    wn_event_begin(event, WN_LEVEL_INFO, name);
+    wn_event_begin_traced(event, level, name);
     if (transaction != NULL)
         wn_event_id(event, &transaction->id);
     if (visit->snapshot != NULL)
@@ -49,6 +49,25 @@ wn_log_connect(const WnVisit *visit, const WnReply *refusal)
         wn_event_str(&event, "reply", refusal->text);
     }
     wn_event_end(&event);
+}
+
+static void
+add_tls(WnEvent *event, const char *version, const char *cipher)
+{
+    if (version == NULL)
+        return;
+    wn_event_str(event, "tls", version);
+    wn_event_str(event, "cipher", cipher);
+}
+
+/* "code" and "reply" are the names that operators know. */
+static void
+add_reply(WnEvent *event, const WnReply *reply)
+{
+    wn_event_int(event, "code", reply->code);
+    if (reply->enhanced != NULL)
+        wn_event_str(event, "enhanced", reply->enhanced);
+    wn_event_str(event, "reply", reply->text);
 }
 
 static void
@@ -84,40 +103,105 @@ wn_log_rejected_rcpt(const WnVisit *visit, const WnSessionRecipient *recipient,
     const WnScopeDecision *decision, const WnReply *reply)
 {
     WnTransaction *transaction = wn_session_transaction(visit->session);
+    SSL *ssl = wn_session_ssl(visit->session);
     WnEvent event;
 
-    begin(&event, visit, "rejected_rcpt");
+    begin(&event, visit, WN_LEVEL_INFO, "rejected_rcpt");
     wn_event_span(&event, "helo", wn_session_helo(visit->session));
     if (transaction != NULL)
         wn_event_span(&event, "sender", transaction->sender.text);
     wn_event_span(&event, "recipient", recipient->path.text);
-    wn_event_int(&event, "code", reply->code);
-    wn_event_str(&event, "reply", reply->text);
+    add_reply(&event, reply);
+    if (ssl != NULL)
+        add_tls(&event, SSL_get_version(ssl), SSL_get_cipher_name(ssl));
+    wn_event_int(&event, "session_ms", wn_clock_mono_ms() - visit->began_ms);
     if (decision != NULL)
         add_ledger(&event, decision);
     wn_event_end(&event);
 }
 
-/* Silent for the ordinary case: no filter found or failed anything. */
+/* In the ordinary case, when no filter found or failed anything, for the
+ * history alone. */
 void
-wn_log_verdict(const WnVisit *visit, const WnScopeDecision *decision)
+wn_log_verdict(const WnVisit *visit, const WnVisitScope *scope,
+    const WnScopeDecision *decision)
 {
     WnEvent event;
     bool remarkable = false;
 
     for (uint32_t i = 0; i < decision->n_entries; i++)
         remarkable |= decision->entries[i].verdict != WN_LEDGER_PASS;
-    if (!remarkable)
+    if (!remarkable && (scope == NULL || decision->n_entries == 0))
         return;
-    begin(&event, visit, "verdict");
+    begin(&event, visit, remarkable ? WN_LEVEL_INFO : WN_LEVEL_DEBUG,
+        "verdict");
+    if (scope != NULL)
+        wn_event_span(&event, "domain", scope->domain);
     wn_event_str(&event, "decision", wn_decided_name(decision->decided));
     add_ledger(&event, decision);
     wn_event_end(&event);
 }
 
+static void
+list_recipients(const GPtrArray *recipients, WnArena *arena,
+    WnMessageReport *report)
+{
+    guint n = MIN(recipients->len, WN_REPORT_RECIPIENTS_MAX);
+
+    report->recipients = wn_arena_alloc(arena, n * sizeof(WnSpan));
+    for (guint i = 0; i < n; i++) {
+        const WnSessionRecipient *recipient = recipients->pdata[i];
+
+        report->recipients[i] = wn_arena_copy(arena, recipient->path.text);
+    }
+    if (n > 0)
+        report->recipient = report->recipients[0];
+}
+
+void
+wn_visit_fill_report(const WnVisit *visit, uint64_t size, WnArena *arena,
+    WnMessageReport *out)
+{
+    const WnTransaction *transaction = wn_session_transaction(visit->session);
+    SSL *ssl = wn_session_ssl(visit->session);
+
+    *out = (WnMessageReport){ .id = transaction->id,
+        .client = *wn_session_client(visit->session),
+        .helo = wn_arena_copy(arena, wn_session_helo(visit->session)),
+        .sender = wn_arena_copy(arena, transaction->sender.text),
+        .n_recipients = transaction->recipients->len,
+        .size = size,
+        .session_ms = visit->began_ms,
+        .began_ms = transaction->began_ms };
+    if (visit->snapshot != NULL)
+        out->generation = wn_snapshot_generation(visit->snapshot);
+    list_recipients(transaction->recipients, arena, out);
+    if (ssl != NULL) { /* both are constants of OpenSSL's */
+        out->tls = SSL_get_version(ssl);
+        out->cipher = SSL_get_cipher_name(ssl);
+    }
+}
+
+/* The first one has a key of its own. */
+static void
+add_recipients(WnEvent *event, const WnMessageReport *report)
+{
+    if (report->n_recipients < 2)
+        return;
+    wn_event_open_list(event, "recipients");
+    for (uint32_t i = 0;
+         i < MIN(report->n_recipients, WN_REPORT_RECIPIENTS_MAX); i++) {
+        wn_event_open_object(event);
+        wn_event_span(event, "recipient", report->recipients[i]);
+        wn_event_close_object(event);
+    }
+    wn_event_close_list(event);
+}
+
 void
 wn_log_message(const WnMessageReport *report)
 {
+    int64_t now_ms = wn_clock_mono_ms();
     WnEvent event;
 
     wn_event_begin(&event, WN_LEVEL_INFO, report->event);
@@ -134,6 +218,11 @@ wn_log_message(const WnMessageReport *report)
         wn_event_str(&event, "filter", report->filter);
     if (report->reason != NULL)
         wn_event_str(&event, "reason", report->reason);
-    wn_event_int(&event, "ms", wn_clock_mono_ms() - report->began_ms);
+    if (report->reply.code >= 400) /* what is accepted is answered alike */
+        add_reply(&event, &report->reply);
+    add_tls(&event, report->tls, report->cipher);
+    wn_event_int(&event, "ms", now_ms - report->began_ms);
+    wn_event_int(&event, "session_ms", now_ms - report->session_ms);
+    add_recipients(&event, report);
     wn_event_end(&event);
 }

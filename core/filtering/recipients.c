@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/base/idna.h"
+#include "core/conf/names.h"
 #include "core/filtering/visit.h"
 
 static const WnReply recipient_ok = { 250, "2.1.5", "Recipient ok" };
@@ -89,10 +90,11 @@ mailbox_exists(const WnVisit *visit, const WnDomain *domain,
     char local[WN_LOCAL_PART_MAX + 1];
     size_t len = wn_local_part_unquote(recipient->path.local, local,
         sizeof local);
+    g_autofree char *folded = wn_local_part_fold(wn_span(local, len));
 
-    for (size_t i = 0; i < len; i++)
-        local[i] = g_ascii_tolower(local[i]);
-    return wn_snapshot_mailbox(visit->snapshot, domain, wn_span(local, len),
+    /* The grammar has let nothing pass but UTF-8. */
+    return wn_snapshot_mailbox(visit->snapshot, domain,
+        folded != NULL ? wn_span_str(folded) : wn_span(local, len),
         out_filtered);
 }
 
@@ -120,9 +122,22 @@ find_destination(const WnVisit *visit, const WnSessionRecipient *recipient,
     return NULL;
 }
 
+/* Of the domain's servers, as far as is known. */
+static WnLimits
+find_limits(const WnVisit *visit, const WnDomain *domain)
+{
+    const WnKnownLimits *known = visit->receiver->limits;
+    WnLimitsKey key;
+
+    if (known == NULL)
+        return (WnLimits){ 0 };
+    wn_limits_key_of_domain(&key, visit->snapshot, domain);
+    return wn_known_limits_get(known, &key);
+}
+
 static WnVisitScope
 describe_scope(const WnVisit *visit, const WnDomain *domain,
-    const WnClass *class_)
+    const WnClass *class_, const WnLimits *limits)
 {
     int64_t limit = visit->receiver->config->max_message_size;
     WnVisitScope scope = { .class_id = class_->id,
@@ -133,6 +148,8 @@ describe_scope(const WnVisit *visit, const WnDomain *domain,
     if (domain->max_message_size > 0)
         limit = MIN(limit, domain->max_message_size);
     scope.max_message_size = limit;
+    if (limits->max_size < (uint64_t)limit)
+        scope.server_size = limits->max_size;
     for (uint32_t i = 0; i < class_->n_links; i++) {
         WnLink link = wn_snapshot_link(visit->snapshot, class_, i);
 
@@ -158,31 +175,23 @@ needs_utf8(const WnTransaction *transaction,
 
 /* What the domain's servers would not take: NULL, as far as is known. */
 static const WnReply *
-find_limit(const WnVisit *visit, const WnDomain *domain,
+apply_limits(const WnVisit *visit, const WnLimits *limits,
     const WnSessionRecipient *recipient)
 {
     const WnTransaction *transaction = wn_session_transaction(visit->session);
-    const WnKnownLimits *known = visit->receiver->limits;
-    WnLimitsKey key;
-    WnLimits limits;
 
-    if (known == NULL
-        || (transaction->declared_size == 0
-            && !needs_utf8(transaction, recipient)))
-        return NULL;
-    wn_limits_key_of_domain(&key, visit->snapshot, domain);
-    limits = wn_known_limits_get(known, &key);
-    if (limits.max_size > 0 && transaction->declared_size > limits.max_size)
+    if (limits->max_size > 0 && transaction->declared_size > limits->max_size)
         return &server_size;
-    return limits.no_utf8 && needs_utf8(transaction, recipient) ? &server_utf8
-                                                                : NULL;
+    return limits->no_utf8 && needs_utf8(transaction, recipient) ? &server_utf8
+                                                                 : NULL;
 }
 
 /*
  * The 452 rule.  Two scopes may share a transaction if the one answer to DATA
  * can be right for both: they are of one class, or neither ever refuses; and
- * the message is not too large for one of them only.  A client that has told
- * the size was heard at RCPT; if it sends more than that, all may refuse.
+ * the message is not too large for one of them only.  A client
+ * that has told the size was heard at RCPT; if it sends more than that, all may
+ * refuse.
  */
 static bool
 may_disagree(const WnVisit *visit, const WnVisitScope *a, const WnVisitScope *b)
@@ -194,6 +203,22 @@ may_disagree(const WnVisit *visit, const WnVisitScope *a, const WnVisitScope *b)
     return a->class_id != b->class_id && (a->may_refuse || b->may_refuse);
 }
 
+/* What is known of servers is a hint, which keeps nobody apart: without an
+ * answer for each recipient the most generous counts. */
+static bool
+merge_scopes(WnVisitScope *self, const WnVisitScope *wanted, bool prdr)
+{
+    if (self->class_id != wanted->class_id
+        || self->max_message_size != wanted->max_message_size
+        || (prdr && self->server_size != wanted->server_size))
+        return false;
+    if (self->server_size == 0 || wanted->server_size == 0)
+        self->server_size = 0;
+    else
+        self->server_size = MAX(self->server_size, wanted->server_size);
+    return true;
+}
+
 /* The index of the recipient's scope, made if need be; -1: it needs its own
  * transaction. */
 static int
@@ -202,10 +227,9 @@ join_scope(WnVisit *visit, const WnVisitScope *wanted)
     bool prdr = wn_session_transaction(visit->session)->prdr;
 
     for (guint i = 0; i < visit->scopes->len; i++) {
-        const WnVisitScope *other = wn_visit_scope(visit, i);
+        WnVisitScope *other = wn_visit_scope(visit, i);
 
-        if (other->class_id == wanted->class_id
-            && other->max_message_size == wanted->max_message_size)
+        if (merge_scopes(other, wanted, prdr))
             return (int)i;
         if (!prdr && may_disagree(visit, other, wanted))
             return -1;
@@ -313,6 +337,20 @@ ask_early(WnVisit *visit, WnSessionRecipient *recipient, uint32_t class_id)
         on_early, visit);
 }
 
+/* Nobody waits for it: look-ups come while the client sends the message. */
+static void
+ask_ahead(WnVisit *visit, uint32_t class_id)
+{
+    WnRequestScope scope = { class_id };
+    WnRequest request;
+
+    wn_visit_fill_request(visit, WN_REQUEST_AHEAD, &request);
+    request.n_scopes = 1;
+    request.scopes = &scope;
+    visit->asked = true;
+    wn_filter_ask(visit->receiver->filters, &request, -1, NULL, NULL);
+}
+
 WnAnswerWhen
 wn_visit_rcpt(WnVisit *visit, WnSessionRecipient *recipient, WnReply *out_reply)
 {
@@ -321,15 +359,17 @@ wn_visit_rcpt(WnVisit *visit, WnSessionRecipient *recipient, WnReply *out_reply)
     WnDomain domain;
     WnClass class_;
     WnVisitScope scope;
+    WnLimits limits;
     int index;
 
     refusal = find_destination(visit, recipient, &domain, &class_);
     if (refusal != NULL)
         return refuse_now(visit, recipient, refusal, out_reply);
-    scope = describe_scope(visit, &domain, &class_);
+    limits = find_limits(visit, &domain);
+    scope = describe_scope(visit, &domain, &class_, &limits);
     if (declared > (uint64_t)scope.max_message_size)
         return refuse_now(visit, recipient, &too_large, out_reply);
-    refusal = find_limit(visit, &domain, recipient);
+    refusal = apply_limits(visit, &limits, recipient);
     if (refusal != NULL)
         return refuse_now(visit, recipient, refusal, out_reply);
     if (visit->recipient_bytes + request_bytes(recipient)
@@ -348,6 +388,9 @@ wn_visit_rcpt(WnVisit *visit, WnSessionRecipient *recipient, WnReply *out_reply)
         return WN_ANSWER_LATER;
     }
     accept_recipient(visit, recipient);
+    if (class_.has_ahead
+        && wn_visit_scope(visit, (uint32_t)index)->n_recipients == 1)
+        ask_ahead(visit, class_.id);
     *out_reply = recipient_ok;
     return WN_ANSWER_NOW;
 }

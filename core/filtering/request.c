@@ -145,6 +145,8 @@ static bool
 is_complete(const WnRequest *request)
 {
     switch (request->kind) {
+    case WN_REQUEST_AHEAD:
+        return request->n_scopes == 1;
     case WN_REQUEST_RCPT:
         return request->n_scopes == 1 && request->n_recipients == 1;
     case WN_REQUEST_MESSAGE:

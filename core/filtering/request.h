@@ -12,6 +12,9 @@
  *    CONNECT    at each connection          one decision: that of filters which
  *                                           decide for listeners
  *    NAME       at each connection          the client's verified name
+ *    AHEAD      at the first recipient of   nothing: filters begin what they
+ *               a scope without early       can look up without a recipient
+ *               filters, if any can
  *    RCPT       if the recipient's class    one decision
  *               has early filters
  *    MESSAGE    if any scope has a chain    one decision for each scope
@@ -47,6 +50,7 @@
 typedef enum {
     WN_REQUEST_CONNECT = 1,
     WN_REQUEST_NAME,
+    WN_REQUEST_AHEAD,
     WN_REQUEST_RCPT,
     WN_REQUEST_MESSAGE,
     WN_REQUEST_RESET,
@@ -74,9 +78,9 @@ typedef struct WnRequest {
     WnPtrStatus rdns_status;
     uint16_t tls_version;
 
-    WnId id;           /* RCPT and MESSAGE */
+    WnId id;           /* AHEAD, RCPT and MESSAGE */
     WnSpan sender;     /* empty: <> */
-    uint32_t n_scopes; /* RCPT: 1 */
+    uint32_t n_scopes; /* AHEAD, RCPT: 1 */
     const WnRequestScope *scopes;
     uint32_t n_recipients; /* RCPT: 1 */
     const WnRequestRecipient *recipients;

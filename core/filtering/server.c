@@ -37,10 +37,10 @@ job_free(Job *job)
 }
 
 static void
-server_close(WnFilterServer *self)
+server_close(WnFilterServer *self, WnServerEnd end)
 {
     g_clear_pointer(&self->channel, wn_channel_free);
-    self->on_closed(self->user);
+    self->on_closed(self->user, end);
 }
 
 /* No decision at all is what the asker takes for "could not be answered". */
@@ -160,13 +160,13 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     if (type == WN_FILTERING_REQUEST && begin(self, payload, fd))
         return;
     wn_remark(WN_LEVEL_ERROR, "malformed request from winnow-smtp");
-    server_close(self);
+    server_close(self, WN_SERVER_BROKEN);
 }
 
 static void
 on_channel_closed(void *user)
 {
-    server_close(user);
+    server_close(user, WN_SERVER_DESERTED);
 }
 
 WnFilterServer *

@@ -27,7 +27,9 @@ typedef struct WnVisitScope {
     bool tempfail_on_error;       /* a link of the class asks for it */
     bool early_tempfail_on_error; /* one that decides at RCPT does */
     int64_t max_message_size;
-    WnSpan domain; /* of its first recipient; the snapshot's */
+    uint64_t server_size; /* what the domain's servers are known to take at
+                           * most, if that is less; 0: it is not */
+    WnSpan domain;        /* of its first recipient; the snapshot's */
 } WnVisitScope;
 
 /* One connection. */
@@ -40,6 +42,7 @@ typedef struct WnVisit {
     char *rdns;
     WnFilterTicket *ticket; /* what the session waits for: filters */
     char *said;             /* the last refusal's text */
+    int64_t began_ms;       /* monotonic, at the connection */
 
     /* The transaction; cleared by visit_reset(). */
     WnSnapshot *snapshot;            /* pinned at MAIL; NULL: none yet */
@@ -135,7 +138,12 @@ void wn_log_connect(const WnVisit *visit, const WnReply *refusal);
 void wn_log_rejected_rcpt(const WnVisit *visit,
     const WnSessionRecipient *recipient, const WnScopeDecision *decision,
     const WnReply *reply);
-void wn_log_verdict(const WnVisit *visit, const WnScopeDecision *decision);
+/* scope NULL: of the connection. */
+void wn_log_verdict(const WnVisit *visit, const WnVisitScope *scope,
+    const WnScopeDecision *decision);
+
+/* Of more recipients only the number is told. */
+#define WN_REPORT_RECIPIENTS_MAX 32
 
 /* Outlives the transaction: everything in it is a copy. */
 typedef struct WnMessageReport {
@@ -146,9 +154,18 @@ typedef struct WnMessageReport {
     WnSpan helo, sender;
     WnSpan recipient; /* the first */
     uint32_t n_recipients;
+    WnSpan *recipients; /* the first ones; NULL: there is one only */
     uint64_t size;
+    int64_t session_ms; /* when the connection began, monotonic */
+    const char *tls;    /* NULL: none */
+    const char *cipher;
+    WnReply reply; /* code 0: not told */
     int64_t began_ms;
     const char *reason; /* NULL */
     const char *filter; /* that decided; NULL */
 } WnMessageReport;
+
+/* What is known of the transaction before anything is decided. */
+void wn_visit_fill_report(const WnVisit *visit, uint64_t size, WnArena *arena,
+    WnMessageReport *out);
 void wn_log_message(const WnMessageReport *report);

@@ -2,6 +2,7 @@
 #include "core/plugin/call.h"
 
 #include "core/base/clock.h"
+#include "core/base/metrics.h"
 #include "core/base/text.h"
 #include "core/conf/snapshot.h"
 #include "core/plugin/operation.h"
@@ -194,13 +195,8 @@ wn_hook_call_enter(const WnHookCall *self)
 const char *
 wn_hook_call_skipped(const WnHookCall *self)
 {
-    const WnSkips *skips = self->instance->env->skips;
-    const WnTxnFacts *txn = self->facts.txn;
-
-    if (skips == NULL)
-        return NULL;
-    return wn_skips_why(skips, self->instance->name, wn_hook_call_id(self),
-        txn != NULL ? txn->content : 0);
+    return wn_instance_skipped(self->instance,
+        wn_txn_occasion(self->facts.txn));
 }
 
 static void
@@ -400,6 +396,7 @@ wn_hook_call_apply(WnHookCall *self, WnEditSet *edits, const WnDecision *why)
     entered_us = wn_hook_call_enter(self);
     disposition = instance->module->action.apply(instance->self, (WnCall *)self,
         why);
+    wn_metric_observe_us(instance->seconds, wn_clock_mono_us() - entered_us);
     wn_instance_leave(instance, name, entered_us);
     self->edits = NULL;
     return disposition;

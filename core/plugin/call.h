@@ -93,6 +93,13 @@ wn_hook_call_of(const WnCall *handle)
     return (WnHookCall *)(uintptr_t)handle;
 }
 
+static inline WnOccasion
+wn_txn_occasion(const WnTxnFacts *txn)
+{
+    return txn != NULL ? (WnOccasion){ &txn->id, txn->content }
+                       : (WnOccasion){ .id = NULL };
+}
+
 /* facts is copied; what it points to outlives the call. */
 WnHookCall *wn_hook_call_new(WnPolicy *policy, WnHook hook,
     const WnCallFacts *facts);

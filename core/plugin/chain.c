@@ -64,6 +64,30 @@ report(WnProblems *problems, const WnFilterConfig *config, const char *text)
         "%s", text);
 }
 
+/* A library may run code of its own when it is loaded.  name NULL: over. */
+static void
+trace_load(void *user, const char *name)
+{
+    const WnChainHost *self = user;
+    const WnPluginEnv *env = &self->env;
+
+    if (env->trace != NULL)
+        env->trace(env->trace_user, name, name != NULL ? "load" : NULL, NULL,
+            0);
+}
+
+static const WnModule *
+load_filter(WnChainHost *self, const WnFilterConfig *config, WnLoader *loader,
+    GError **error)
+{
+    const WnModule *module;
+
+    trace_load(self, config->name);
+    module = get_kind(loader, config->plugin, WN_PLUGIN_FILTER, error);
+    trace_load(self, NULL);
+    return module;
+}
+
 /* A filter that is off may lack its files: it can still be selected by a
  * domain, and fails there. */
 static void
@@ -77,7 +101,7 @@ add_filter(WnChainHost *self, const WnFilterConfig *config, WnLoader *loader,
         .timeout_ms = config->timeout_ms };
 
     filter->config = config;
-    spec.module = get_kind(loader, config->plugin, WN_PLUGIN_FILTER, &error);
+    spec.module = load_filter(self, config, loader, &error);
     if (spec.module != NULL)
         filter->instance = add_instance(self, &spec, &error);
     if (filter->instance == NULL) {
@@ -113,8 +137,11 @@ add_action(WnChainHost *self, const char *name, WnLoader *loader,
 static void
 add_actions(WnChainHost *self, WnLoader *loader, WnProblems *problems)
 {
-    g_autoptr(WnCatalogue) catalogue = wn_loader_catalogue(loader, NULL, NULL);
+    g_autoptr(WnCatalogue) catalogue = NULL;
 
+    wn_loader_set_watch(loader, trace_load, self);
+    catalogue = wn_loader_catalogue(loader, NULL, NULL);
+    wn_loader_set_watch(loader, NULL, NULL);
     for (unsigned i = 0; i < wn_catalogue_count(catalogue); i++) {
         const WnPluginInfo *info = wn_catalogue_get(catalogue, i);
 
@@ -141,8 +168,7 @@ report_missing_actions(const WnChainHost *self, WnLoader *loader,
 }
 
 WnChainHost *
-wn_chain_host_new(WnLoop *loop, const WnConfig *config, WnLoader *loader,
-    WnResolver *resolver, WnProblems *problems)
+wn_chain_host_new(WnLoop *loop, const WnConfig *config, WnResolver *resolver)
 {
     WnChainHost *self = g_new0(WnChainHost, 1);
 
@@ -156,12 +182,18 @@ wn_chain_host_new(WnLoop *loop, const WnConfig *config, WnLoader *loader,
     self->filters = g_ptr_array_new_with_free_func(filter_free);
     self->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     self->actions = g_hash_table_new(g_str_hash, g_str_equal);
-    for (unsigned i = 0; i < config->filters->len; i++)
-        add_filter(self, g_ptr_array_index(config->filters, i), loader,
-            problems);
+    return self;
+}
+
+void
+wn_chain_host_load(WnChainHost *self, WnLoader *loader, WnProblems *problems)
+{
+    const GPtrArray *filters = self->config->filters;
+
+    for (unsigned i = 0; i < filters->len; i++)
+        add_filter(self, g_ptr_array_index(filters, i), loader, problems);
     add_actions(self, loader, problems);
     report_missing_actions(self, loader, problems);
-    return self;
 }
 
 void
@@ -184,6 +216,12 @@ wn_chain_host_set_trace(WnChainHost *self, WnChainTraceFn fn, void *user)
 {
     self->env.trace = fn;
     self->env.trace_user = user;
+}
+
+void
+wn_chain_host_set_aside(WnChainHost *self, WnAsideFn fn)
+{
+    self->env.aside = fn;
 }
 
 void
@@ -378,7 +416,39 @@ wn_chain_txn_new(WnChainConnection *connection, WnSnapshot *snapshot,
     self->mail = cells_new(connection);
     self->results = wn_chain_results_new();
     self->took_part = g_new0(bool, n + 1);
+    self->ahead = g_new0(bool, n + 1);
     return self;
+}
+
+static WnInstance *
+find_instance(const WnChainHost *host, WnSpan filter_name)
+{
+    g_autofree char *key = wn_span_dup(filter_name);
+    const WnChainFilter *filter = g_hash_table_lookup(host->by_name, key);
+
+    return filter != NULL ? filter->instance : NULL;
+}
+
+void
+wn_chain_ahead(WnChainTxn *self, uint32_t class_id)
+{
+    WnChainConnection *connection = self->connection;
+    WnClass class_;
+
+    if (!wn_snapshot_class(self->snapshot, class_id, &class_)
+        || !class_.has_ahead)
+        return;
+    connection->ahead = self;
+    for (uint32_t i = 0; i < class_.n_links; i++) {
+        WnLink link = wn_snapshot_link(self->snapshot, &class_, i);
+        WnInstance *instance = find_instance(connection->host, link.filter);
+
+        if (instance == NULL || instance->own->error != NULL
+            || self->ahead[instance->index])
+            continue;
+        self->ahead[instance->index] = true;
+        wn_chain_cells_ahead(self, instance);
+    }
 }
 
 static void
@@ -407,10 +477,7 @@ end_transaction(const WnChainTxn *self, WnPolicy *policy,
 static WnInstance *
 ending_instance(const WnChainTxn *self, WnSpan name)
 {
-    g_autofree char *key = wn_span_dup(name);
-    const WnChainFilter
-        *filter = g_hash_table_lookup(self->connection->host->by_name, key);
-    WnInstance *instance = filter != NULL ? filter->instance : NULL;
+    WnInstance *instance = find_instance(self->connection->host, name);
 
     if (instance == NULL || !self->took_part[instance->index]
         || instance->module->filter.transaction_end == NULL)
@@ -428,14 +495,15 @@ end_scope(WnChainTxn *self, const WnChainOutcome *outcome, bool *told)
     for (uint32_t i = 0; i < class_.n_links; i++) {
         WnLink link = wn_snapshot_link(self->snapshot, &class_, i);
         WnInstance *instance = ending_instance(self, link.filter);
+        WnOccasion occasion = wn_txn_occasion(&self->facts);
         g_autoptr(GArray) pairs = NULL;
         WnPolicy *policy;
 
-        if (instance == NULL)
+        if (instance == NULL || wn_instance_skipped(instance, occasion) != NULL)
             continue;
         pairs = wn_chain_filter_pairs(self->snapshot, &link);
         policy = wn_instance_policy(instance,
-            (const WnSettingPair *)(void *)pairs->data, pairs->len);
+            (const WnSettingPair *)(void *)pairs->data, pairs->len, occasion);
         if (policy->error == NULL)
             end_transaction(self, policy, outcome);
         wn_policy_unref(policy);
@@ -472,11 +540,14 @@ wn_chain_txn_free(WnChainTxn *self)
     if (self == NULL)
         return;
     connection = self->connection;
+    if (connection->ahead == self)
+        connection->ahead = NULL;
     cancel_runs(connection, self);
     cells_free(self->mail, connection->host->instances->len);
     end_transaction_hooks(self);
     g_hash_table_unref(self->results);
     g_free(self->took_part);
+    g_free(self->ahead);
     wn_txn_facts_clear(&self->facts);
     wn_snapshot_unref(self->snapshot);
     connection->n_txns--;

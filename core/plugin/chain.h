@@ -8,14 +8,19 @@
  * requests, winnowctl explain and unit tests drive it directly.
  *
  * Phases and hooks (SDK):
- *    connection_new   then wn_chain_connect(): connect hooks
- *    update           helo hooks       } run lazily, with the instance's own
- *    txn_new          mail hooks       } settings, before the first
- * rcpt/message wn_chain_rcpt()  rcpt hooks of the early links of one class,
- * decided now wn_chain_message()  headers then message hooks, scope by scope,
- * in chain order; what connect, helo, mail reported is taken in at the filter's
- * place in the chain txn_free         transaction_end;  connection_free:
- * connection_end
+ *
+ *    wn_chain_connect()  connect hooks
+ *    wn_chain_ahead()    connect, helo, mail hooks of a class that did not run
+ *    wn_chain_rcpt()     rcpt hooks of the early links of one class, decided
+ *                        now
+ *    wn_chain_message()  headers then message hooks, scope by scope, in chain
+ *                        order; what connect, helo and mail reported is taken
+ *                        in at the filter's place in the chain
+ *    txn_free            transaction_end
+ *    connection_free     connection_end
+ *
+ * Hooks of connect, helo and mail that did not run when a run comes to their
+ * filter run then; all three with the instance's own settings.
  *
  * A filter's verdict is that of its first hook that does not pass.  What
  * connect, helo and mail found counts with the instance's own settings; where
@@ -43,6 +48,7 @@
 #include "core/conf/snapshot.h"
 #include "core/dns/resolver.h"
 #include "core/message/message.h"
+#include "core/plugin/aside.h"
 #include "core/plugin/ledger.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/skips.h"
@@ -52,22 +58,32 @@ typedef struct WnChainConnection WnChainConnection;
 typedef struct WnChainTxn WnChainTxn;
 typedef struct WnChainRun WnChainRun;
 
-/* Makes the instances of all enabled filters of config (enabled = false ones
+/* A host without plugins.  config and resolver (nullable: DNS answers FAILED)
+ * are borrowed. */
+WnChainHost *wn_chain_host_new(WnLoop *loop, const WnConfig *config,
+    WnResolver *resolver);
+
+/* Once, after what must be known when plugin code first runs, like the trace.
+ * Makes the instances of all enabled filters of config (enabled = false ones
  * too: a domain may select them) and of all actions.  Problems get an entry,
  * with file and line, for each instance that could not be made; the host is
- * usable without those, which count as SKIPPED.  config, loader and resolver
- * (nullable: DNS answers FAILED) are borrowed. */
-WnChainHost *wn_chain_host_new(WnLoop *loop, const WnConfig *config,
-    WnLoader *loader, WnResolver *resolver, WnProblems *problems);
+ * usable without those, which count as SKIPPED.  loader is borrowed. */
+void wn_chain_host_load(WnChainHost *self, WnLoader *loader,
+    WnProblems *problems);
 void wn_chain_host_free(WnChainHost *self); /* instance_free of all */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnChainHost, wn_chain_host_free)
 
-/* Called before and after each hook and action, for the scoreboard (nullable).
+/* Called before and after all that runs plugin code, from its loading on, for
+ * the scoreboard (nullable).
  * filter is NULL when nothing runs.  content stands for the message, 0 before
  * it is there. */
 typedef void (*WnChainTraceFn)(void *user, const char *filter, const char *hook,
     const WnId *id, uint64_t content);
 void wn_chain_host_set_trace(WnChainHost *self, WnChainTraceFn fn, void *user);
+
+/* Called around what the host makes for itself in such a call (nullable); user
+ * is the trace's. */
+void wn_chain_host_set_aside(WnChainHost *self, WnAsideFn fn);
 
 /* Filters in it are not run where it says so, and count as failed.  Borrowed,
  * and may grow. */
@@ -126,6 +142,10 @@ typedef void (*WnChainFn)(void *user, const WnScopeDecision *decisions,
  * decide = listener, else DELIVER. */
 WnChainRun *wn_chain_connect(WnChainConnection *connection, WnChainFn fn,
     void *user);
+
+/* Begins what the filters of a class can look up before they are asked: their
+ * connect, helo and mail hooks, whose results are kept.  Nothing is decided. */
+void wn_chain_ahead(WnChainTxn *txn, uint32_t class_id);
 
 /* Runs the early links of a class for one recipient.  One decision. */
 WnChainRun *wn_chain_rcpt(WnChainTxn *txn, uint32_t class_id, WnSpan recipient,

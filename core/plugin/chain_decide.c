@@ -354,9 +354,6 @@ decision_for(const WnLedgerEntry *entry)
     return why;
 }
 
-static void action_failed(WnChainRun *run, const WnChainLink *link,
-    WnLedgerEntry *entry, const char *reason);
-
 static void
 run_action(WnChainRun *run, const WnChainLink *link, WnLedgerEntry *entry,
     WnPolicy *policy)
@@ -367,13 +364,8 @@ run_action(WnChainRun *run, const WnChainLink *link, WnLedgerEntry *entry,
         early ? WN_HOOK_APPLY_EARLY : WN_HOOK_APPLY, &facts);
     g_auto(WnEditSet) edits = { 0 };
     WnDecision why = decision_for(entry);
-    const char *skipped = wn_hook_call_skipped(call);
     WnDisposition disposition;
 
-    if (skipped != NULL) {
-        action_failed(run, link, entry, skipped);
-        return;
-    }
     wn_edit_set_init(&edits, run->arena, early);
     disposition = check_disposition(call,
         wn_hook_call_apply(call, &edits, &why));
@@ -405,16 +397,21 @@ apply_action(WnChainRun *run, const WnChainLink *link, WnLedgerEntry *entry)
     WnInstance *action = g_hash_table_lookup(run->connection->host->actions,
         name);
     g_autoptr(GArray) pairs = NULL;
+    const char *failing;
     WnPolicy *policy;
 
-    if (action == NULL) {
-        action_failed(run, link, entry, "its action could not be loaded");
+    failing = action == NULL
+                  ? "its action could not be loaded"
+                  : wn_instance_skipped(action, wn_chain_occasion(run));
+    if (failing != NULL) {
+        action_failed(run, link, entry, failing);
         return;
     }
     pairs = wn_chain_action_pairs(run->txn != NULL ? run->txn->snapshot : NULL,
         link);
     policy = wn_instance_policy(action,
-        (const WnSettingPair *)(void *)pairs->data, pairs->len);
+        (const WnSettingPair *)(void *)pairs->data, pairs->len,
+        wn_chain_occasion(run));
     if (policy->error != NULL)
         action_failed(run, link, entry, policy->error);
     else

@@ -113,10 +113,13 @@ static void
 on_cell_done(void *user, WnHookCall *call)
 {
     WnChainCell *cell = user;
+    WnInstance *instance = call->instance;
+    WnChainTxn *ahead = cell->connection->ahead;
 
-    (void)call;
     cell_finish(cell);
     wake_runs(cell);
+    if (ahead != NULL && ahead->ahead[instance->index])
+        wn_chain_cells_ahead(ahead, instance);
 }
 
 void
@@ -149,21 +152,22 @@ wn_chain_cell_reset(WnChainCell *cell)
     wn_hook_result_clear(&cell->result);
     cell->result = (WnHookResult){ 0 };
     cell->state = WN_CELL_EMPTY;
+    cell->counted = false;
     wake_runs(cell);
 }
 
 static WnChainCell *
-find_cell(const WnChainRun *run, WnHook stage, unsigned index)
+find_cell(const WnChainConnection *connection, const WnChainTxn *txn,
+    WnHook stage, unsigned index)
 {
     switch (stage) {
     case WN_HOOK_CONNECT:
-        return &run->connection->connect[index];
+        return &connection->connect[index];
     case WN_HOOK_HELO:
-        return run->connection->facts.client.helo.len > 0
-                   ? &run->connection->helo[index]
-                   : NULL;
+        return connection->facts.client.helo.len > 0 ? &connection->helo[index]
+                                                     : NULL;
     case WN_HOOK_MAIL:
-        return run->txn != NULL ? &run->txn->mail[index] : NULL;
+        return txn != NULL ? &txn->mail[index] : NULL;
     case WN_HOOK_RCPT:
     case WN_HOOK_HEADERS:
     case WN_HOOK_MESSAGE:
@@ -174,6 +178,25 @@ find_cell(const WnChainRun *run, WnHook stage, unsigned index)
         break;
     }
     return NULL;
+}
+
+void
+wn_chain_cells_ahead(WnChainTxn *txn, WnInstance *instance)
+{
+    static const WnHook hooks[] = { WN_HOOK_CONNECT, WN_HOOK_HELO,
+        WN_HOOK_MAIL };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(hooks); i++) {
+        WnChainCell *cell = find_cell(txn->connection, txn, hooks[i],
+            instance->index);
+
+        if (cell == NULL || wn_hook_function(instance, hooks[i]) == NULL)
+            continue;
+        wn_chain_cell_start(cell, instance, hooks[i],
+            hooks[i] == WN_HOOK_MAIL ? txn : NULL);
+        if (cell->state == WN_CELL_RUNNING)
+            return;
+    }
 }
 
 /*
@@ -205,25 +228,39 @@ is_superseded(const WnChainLink *link)
            && wn_hook_function(instance, WN_HOOK_RCPT) != NULL;
 }
 
+/* The plugin may have refused the instance's own settings, and taken those of
+ * the link: then the early hooks could not tell. */
+static bool
+can_ask_early(WnChainRun *run, const WnChainLink *link)
+{
+    const char *error = link->filter->instance->own->error;
+
+    if (error == NULL)
+        return true;
+    if (!is_superseded(link) && run->evaluation.failure == NULL)
+        run->evaluation.failure = error;
+    return false;
+}
+
 static StageState
 early_stage(WnChainRun *run, const WnHookResult **out_result)
 {
     WnEvaluation *evaluation = &run->evaluation;
     const WnChainLink *link = current_link(run);
     WnInstance *instance = link->filter->instance;
-    WnChainCell *cell = find_cell(run, evaluation->stage, instance->index);
+    WnChainCell *cell = find_cell(run->connection, run->txn, evaluation->stage,
+        instance->index);
 
-    if (cell == NULL)
+    if (cell == NULL || !can_ask_early(run, link))
         return STAGE_ABSENT;
-    if (cell->state == WN_CELL_EMPTY) {
-        evaluation->fresh = true;
-        wn_chain_cell_start(cell, instance, evaluation->stage,
-            evaluation->stage == WN_HOOK_MAIL ? run->txn : NULL);
-    }
+    wn_chain_cell_start(cell, instance, evaluation->stage,
+        evaluation->stage == WN_HOOK_MAIL ? run->txn : NULL);
     if (cell->state == WN_CELL_RUNNING) {
         run->waiting = cell;
         return STAGE_WAITS;
     }
+    evaluation->fresh |= !cell->counted;
+    cell->counted = true;
     if (is_superseded(link))
         return STAGE_ABSENT;
     *out_result = &cell->result;
@@ -256,20 +293,30 @@ on_call_done(void *user, WnHookCall *call)
     wn_chain_run_step(run);
 }
 
+/* A filter that counts recipients must be asked about each. */
+static bool
+shares_rcpt(const WnInstance *instance)
+{
+    return (instance->module->filter.flags & WN_FILTER_RCPT_SHARED) != 0;
+}
+
 static WnHookCall *
 make_call(WnChainRun *run)
 {
     const WnEvaluation *evaluation = &run->evaluation;
     const WnChainScope *scope = current_scope(run);
+    WnPolicy *policy = current_link(run)->policy;
     WnCallFacts facts = wn_chain_facts(run, scope);
+    WnHookCall *call;
 
-    if (evaluation->stage == WN_HOOK_RCPT) {
-        facts.recipients = scope->recipients + evaluation->recipient;
-        facts.n_recipients = 1;
-        facts.domain = wn_sdk_span(facts.recipients[0]->domain);
-    }
-    return wn_hook_call_new(current_link(run)->policy, evaluation->stage,
-        &facts);
+    if (evaluation->stage != WN_HOOK_RCPT)
+        return wn_hook_call_new(policy, evaluation->stage, &facts);
+    facts.recipients = scope->recipients + evaluation->recipient;
+    facts.n_recipients = 1;
+    facts.domain = wn_sdk_span(facts.recipients[0]->domain);
+    call = wn_hook_call_new(policy, WN_HOOK_RCPT, &facts);
+    call->result.looked_at_scope = !shares_rcpt(policy->instance);
+    return call;
 }
 
 static StageState
@@ -323,7 +370,8 @@ last_stage(const WnChainRun *run)
     return WN_HOOK_MESSAGE;
 }
 
-/* An rcpt hook that looked at the recipient is asked for each. */
+/* Without a result that holds for all, an rcpt hook is asked about each
+ * recipient. */
 static void
 next_stage(WnChainRun *run, const WnHookResult *result)
 {

@@ -7,6 +7,12 @@
 
 #define TURN_US 10000 /* of work, then other connections have their turn */
 
+WnOccasion
+wn_chain_occasion(const WnChainRun *run)
+{
+    return wn_txn_occasion(run->txn != NULL ? &run->txn->facts : NULL);
+}
+
 WnCallFacts
 wn_chain_facts(const WnChainRun *run, const WnChainScope *scope)
 {
@@ -55,9 +61,14 @@ load_link(const WnChainRun *run, WnChainLink *self, WnLink link)
         .link = link };
     if (filter == NULL || filter->instance == NULL)
         return;
+    self->skipped = wn_instance_skipped(filter->instance,
+        wn_chain_occasion(run));
+    if (self->skipped != NULL)
+        return;
     pairs = wn_chain_filter_pairs(run->txn->snapshot, &link);
     self->policy = wn_instance_policy(filter->instance,
-        (const WnSettingPair *)(void *)pairs->data, pairs->len);
+        (const WnSettingPair *)(void *)pairs->data, pairs->len,
+        wn_chain_occasion(run));
 }
 
 static void
@@ -273,7 +284,14 @@ why_missing(const WnChainLink *link)
 {
     if (link->filter == NULL)
         return "switched off, or not in conf.d";
-    return link->policy == NULL ? link->filter->missing : NULL;
+    return link->filter->instance == NULL ? link->filter->missing : NULL;
+}
+
+/* Why it fails without being asked, or NULL. */
+static const char *
+why_failing(const WnChainLink *link)
+{
+    return link->skipped != NULL ? link->skipped : link->policy->error;
 }
 
 /* False: it waits. */
@@ -282,6 +300,7 @@ step_link(WnChainRun *self, WnChainScope *scope)
 {
     const WnChainLink *link = &scope->links[self->at_link];
     const char *missing = why_missing(link);
+    const char *failing;
     WnHookResult result;
 
     if (scope->ended != NULL) {
@@ -292,10 +311,11 @@ step_link(WnChainRun *self, WnChainScope *scope)
         wn_chain_miss(self, link, missing);
         return true;
     }
-    if (link->policy->error != NULL) {
+    failing = why_failing(link);
+    if (failing != NULL) {
         self->evaluation.fresh = true;
         result = (WnHookResult){ .verdict = WN_FAIL,
-            .reason = link->policy->error };
+            .reason = (char *)(uintptr_t)failing };
     } else if (!wn_chain_evaluate(self, &result)) {
         return false;
     }

@@ -41,6 +41,7 @@ typedef struct WnChainCell {
     WnCellState state;
     WnHookCall *call; /* RUNNING */
     WnHookResult result;
+    bool counted; /* some filter's verdict has taken it in */
 } WnChainCell;
 
 struct WnChainConnection {
@@ -51,6 +52,7 @@ struct WnChainConnection {
     GPtrArray *runs; /* WnChainRun under way */
     bool *took_part; /* for each instance: it gets connection_end */
     unsigned n_txns;
+    WnChainTxn *ahead; /* whose instances look ahead; NULL: none */
 };
 
 /* What became of a scope, for transaction_end. */
@@ -69,6 +71,7 @@ struct WnChainTxn {
     WnChainCell *mail;
     GHashTable *results; /* of rcpt hooks: WnStoredResult, owned */
     bool *took_part;
+    bool *ahead; /* for each instance: it goes on by itself up to MAIL */
     WnChainOutcome *outcomes; /* of the message's scopes; NULL: none yet */
     size_t n_outcomes;
 };
@@ -80,7 +83,8 @@ typedef struct WnChainLink {
     WnOnMatch on_match;
     WnOnError on_error;
     const WnChainFilter *filter; /* NULL: conf.d has none of that name */
-    WnPolicy *policy;            /* NULL without an instance */
+    WnPolicy *policy;            /* NULL without an instance, or if skipped */
+    const char *skipped;         /* why (skips.h); NULL: it is run */
     WnLink link;                 /* of the snapshot, but at connect */
 } WnChainLink;
 
@@ -149,6 +153,10 @@ void wn_chain_cell_start(WnChainCell *cell, WnInstance *instance, WnHook hook,
     WnChainTxn *txn);
 void wn_chain_cell_reset(WnChainCell *cell);
 
+/* Starts the first of connect, helo and mail that has not run; the others
+ * follow it. */
+void wn_chain_cells_ahead(WnChainTxn *txn, WnInstance *instance);
+
 /* Enters the verdict into the ledger and does what follows from it. */
 void wn_chain_conclude(WnChainRun *run, const WnChainLink *link,
     const WnHookResult *result);
@@ -168,6 +176,7 @@ WnScopeDecision wn_chain_too_much_memory(void);
 GArray *wn_chain_filter_pairs(WnSnapshot *snapshot, const WnLink *link);
 GArray *wn_chain_action_pairs(WnSnapshot *snapshot, const WnChainLink *link);
 
+WnOccasion wn_chain_occasion(const WnChainRun *run);
 WnCallFacts wn_chain_facts(const WnChainRun *run, const WnChainScope *scope);
 
 /* Steps the run soon. */

@@ -9,6 +9,9 @@
  * have borrowed them. */
 #define STRINGS_MAX (256u * 1024)
 
+/* Tags that the core may leave one day; the SDK says so. */
+#define RESERVED_TAGS "winnow."
+
 void
 wn_connection_facts_init(WnConnectionFacts *self, unsigned n_instances)
 {
@@ -157,7 +160,8 @@ is_tag_name(const char *name)
     size_t len = strlen(name);
 
     return len > 0 && len <= WN_TAG_NAME_MAX
-           && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len;
+           && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len
+           && !g_str_has_prefix(name, RESERVED_TAGS);
 }
 
 static bool

@@ -100,7 +100,10 @@ metric_make(const WnHost *host, MetricKind kind, const char *name,
         return WN_E_INVALID;
     if (instance->metrics->len >= WN_INSTANCE_METRICS_MAX)
         return WN_E_LIMIT;
-    full = g_strdup_printf("winnow_%s_%s", instance->module->info->name, name);
+    full = g_strdup_printf(WN_METRIC_PLUGIN_PREFIX "%s_%s",
+        instance->module->info->name, name);
+    if (strlen(full) > WN_METRIC_NAME_MAX)
+        return WN_E_INVALID;
     labels = g_strdup_printf("instance=\"%s\"", instance->name);
     g_ptr_array_add(instance->metrics, make[kind](full, labels, help));
     return (int32_t)((instance->metrics->len - 1) * N_KINDS + kind);

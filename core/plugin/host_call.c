@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define ALLOC_MAX ((size_t)16 << 20) /* at once; the SDK says so */
+
 static const WnHookCall *
 peek_call(const WnCall *handle)
 {
@@ -56,6 +58,19 @@ call_set_tag(WnCall *handle, const char *name, const char *value)
     return wn_txn_facts_set_tag(call->facts.txn, name, value);
 }
 
+/* So much at once is noticed in the process's size. */
+#define LARGE (16 * 1024)
+
+static WnArena *
+arena_for(WnHookCall *call, WnLife life)
+{
+    if (life == WN_LIFE_TXN && call->facts.txn != NULL)
+        return call->facts.txn->store.arena;
+    if (life == WN_LIFE_TXN || life == WN_LIFE_CONN)
+        return call->facts.connection->store.arena;
+    return call->arena;
+}
+
 /* What is asked to live for a transaction before there is one lives for the
  * connection: longer is never wrong. */
 static void *
@@ -63,11 +78,16 @@ call_alloc(WnCall *handle, WnLife life, size_t size)
 {
     WnHookCall *call = wn_hook_call_of(handle);
 
-    if (life == WN_LIFE_TXN && call->facts.txn != NULL)
-        return wn_arena_alloc(call->facts.txn->store.arena, size);
-    if (life == WN_LIFE_TXN || life == WN_LIFE_CONN)
-        return wn_arena_alloc(call->facts.connection->store.arena, size);
-    return wn_arena_alloc(call->arena, size);
+    void *memory;
+
+    if (size > ALLOC_MAX)
+        return NULL;
+    if (size < LARGE)
+        return wn_arena_alloc(arena_for(call, life), size);
+    wn_instance_aside(call->instance, WN_ASIDE_BEGIN);
+    memory = wn_arena_alloc(arena_for(call, life), size);
+    wn_instance_aside(call->instance, WN_ASIDE_LOAN);
+    return memory;
 }
 
 static uint32_t

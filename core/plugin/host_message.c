@@ -45,12 +45,38 @@ whole_message(WnCall *handle)
     return view != NULL ? wn_message_view_message(view) : NULL;
 }
 
+/* Stand around what may make a large view, which goes with the message. */
+static void
+begin_view(WnCall *handle)
+{
+    wn_instance_aside(wn_hook_call_of(handle)->instance, WN_ASIDE_BEGIN);
+}
+
+static void
+end_view(WnCall *handle)
+{
+    wn_instance_aside(wn_hook_call_of(handle)->instance, WN_ASIDE_VIEW);
+}
+
 static WnStr
 message_raw(WnCall *handle)
 {
     WnMessage *message = whole_message(handle);
 
     return message != NULL ? wn_sdk_str(wn_message_raw(message)) : nothing;
+}
+
+static WnStr
+message_body(WnCall *handle)
+{
+    WnMessage *message = whole_message(handle);
+    WnSpan raw;
+
+    if (message == NULL)
+        return nothing;
+    raw = wn_message_raw(message);
+    return wn_sdk_str(
+        wn_span_slice(raw, wn_message_header_block(message)->body, raw.len));
 }
 
 static uint64_t
@@ -63,8 +89,14 @@ static uint32_t
 message_problems(WnCall *handle)
 {
     WnMessage *message = whole_message(handle);
+    uint32_t problems;
 
-    return message != NULL ? wn_message_problems(message) : 0;
+    if (message == NULL)
+        return 0;
+    begin_view(handle);
+    problems = wn_message_problems(message);
+    end_view(handle);
+    return problems;
 }
 
 static uint32_t
@@ -94,12 +126,24 @@ message_header_named(WnCall *handle, const char *name, uint32_t n)
                : NULL;
 }
 
+/* Makes the structure. */
+static uint32_t
+n_parts_of(WnCall *handle, WnMessage *message)
+{
+    uint32_t n;
+
+    begin_view(handle);
+    n = wn_message_n_parts(message);
+    end_view(handle);
+    return n;
+}
+
 static uint32_t
 message_n_parts(WnCall *handle)
 {
     WnMessage *message = whole_message(handle);
 
-    return message != NULL ? wn_message_n_parts(message) : 0;
+    return message != NULL ? n_parts_of(handle, message) : 0;
 }
 
 static const WnPart *
@@ -107,37 +151,64 @@ message_part(WnCall *handle, uint32_t n)
 {
     WnMessageView *view = whole_view(handle);
 
-    return view != NULL ? wn_message_view_part(view, n) : NULL;
+    if (view == NULL)
+        return NULL;
+    if (n == 0)
+        n_parts_of(handle, wn_message_view_message(view));
+    return wn_message_view_part(view, n);
 }
 
 static WnStr
 message_part_data(WnCall *handle, uint32_t n)
 {
     WnMessage *message = whole_message(handle);
+    WnSpan data;
 
-    if (message == NULL || n >= wn_message_n_parts(message))
+    if (message == NULL || n >= n_parts_of(handle, message))
         return nothing;
-    return wn_sdk_str(wn_message_part_data(message, n));
+    begin_view(handle);
+    data = wn_message_part_data(message, n);
+    end_view(handle);
+    return wn_sdk_str(data);
 }
 
 static WnStr
 message_part_text(WnCall *handle, uint32_t n)
 {
     WnMessage *message = whole_message(handle);
+    WnSpan text;
 
-    if (message == NULL || n >= wn_message_n_parts(message))
+    if (message == NULL || n >= n_parts_of(handle, message))
         return nothing;
-    return wn_sdk_str(wn_message_part_text(message, n));
+    begin_view(handle);
+    text = wn_message_part_text(message, n);
+    end_view(handle);
+    return wn_sdk_str(text);
 }
 
 static WnStr
 message_text(WnCall *handle, WnTextForm form)
 {
     WnMessage *message = whole_message(handle);
+    WnSpan text;
 
     if (message == NULL || form < WN_TEXT_SHOWN || form > WN_TEXT_HIDDEN)
         return nothing;
-    return wn_sdk_str(wn_message_text(message, (WnTextForms)form));
+    begin_view(handle);
+    text = wn_message_text(message, (WnTextForms)form);
+    end_view(handle);
+    return wn_sdk_str(text);
+}
+
+static uint32_t
+n_urls_of(WnCall *handle, WnMessage *message)
+{
+    uint32_t n;
+
+    begin_view(handle);
+    n = wn_message_n_urls(message);
+    end_view(handle);
+    return n;
 }
 
 static uint32_t
@@ -145,7 +216,7 @@ message_n_urls(WnCall *handle)
 {
     WnMessage *message = whole_message(handle);
 
-    return message != NULL ? wn_message_n_urls(message) : 0;
+    return message != NULL ? n_urls_of(handle, message) : 0;
 }
 
 static const WnUrl *
@@ -153,7 +224,11 @@ message_url(WnCall *handle, uint32_t n)
 {
     WnMessageView *view = whole_view(handle);
 
-    return view != NULL ? wn_message_view_url(view, n) : NULL;
+    if (view == NULL)
+        return NULL;
+    if (n == 0)
+        n_urls_of(handle, wn_message_view_message(view));
+    return wn_message_view_url(view, n);
 }
 
 /* The country whose numbers need no code: the option "country" of the call's
@@ -173,12 +248,22 @@ country_of(WnCall *handle)
 }
 
 static uint32_t
+n_phones_of(WnCall *handle, WnMessage *message)
+{
+    uint32_t n;
+
+    begin_view(handle);
+    n = wn_message_n_phones(message, country_of(handle));
+    end_view(handle);
+    return n;
+}
+
+static uint32_t
 message_n_phones(WnCall *handle)
 {
     WnMessage *message = whole_message(handle);
 
-    return message != NULL ? wn_message_n_phones(message, country_of(handle))
-                           : 0;
+    return message != NULL ? n_phones_of(handle, message) : 0;
 }
 
 static const WnPhone *
@@ -186,8 +271,11 @@ message_phone(WnCall *handle, uint32_t n)
 {
     WnMessageView *view = whole_view(handle);
 
-    return view != NULL ? wn_message_view_phone(view, country_of(handle), n)
-                        : NULL;
+    if (view == NULL)
+        return NULL;
+    if (n == 0)
+        n_phones_of(handle, wn_message_view_message(view));
+    return wn_message_view_phone(view, country_of(handle), n);
 }
 
 const WnMessageApi *
@@ -210,6 +298,7 @@ wn_host_message_api(void)
         .url = message_url,
         .n_phones = message_n_phones,
         .phone = message_phone,
+        .body = message_body,
     };
 
     return &api;

@@ -59,6 +59,23 @@ wn_instance_leave(const WnInstance *self, const char *hook, int64_t entered_us)
     wn_event_end(&event);
 }
 
+const char *
+wn_instance_skipped(const WnInstance *self, WnOccasion occasion)
+{
+    const WnSkips *skips = self->env->skips;
+
+    return skips != NULL
+               ? wn_skips_why(skips, self->name, occasion.id, occasion.content)
+               : NULL;
+}
+
+/* Is it switched off? */
+static bool
+is_off(const WnInstance *self)
+{
+    return wn_instance_skipped(self, (WnOccasion){ .id = NULL }) != NULL;
+}
+
 void
 wn_instance_fault(const WnInstance *self, const char *hook, const WnId *id,
     const char *reason)
@@ -98,10 +115,24 @@ wn_policy_ref(WnPolicy *self)
     return self;
 }
 
+/* What a plugin that is switched off holds is lost: its code is not run. */
+static void
+policy_release(const WnPolicy *self)
+{
+    const WnInstance *instance = self->instance;
+    const WnPlugin *plugin = &instance->module->plugin;
+    int64_t entered_us;
+
+    if (self->policy == NULL || plugin->policy_free == NULL || is_off(instance))
+        return;
+    entered_us = wn_instance_enter(instance, "policy_free", NULL, 0);
+    plugin->policy_free(instance->self, self->policy);
+    wn_instance_leave(instance, "policy_free", entered_us);
+}
+
 void
 wn_policy_unref(WnPolicy *self)
 {
-    const WnPlugin *plugin = &self->instance->module->plugin;
     WnInstance *instance = self->instance;
 
     if (--self->n_refs > 0)
@@ -109,8 +140,7 @@ wn_policy_unref(WnPolicy *self)
     if (self->settings != NULL)
         g_hash_table_remove(instance->by_content,
             wn_settings_content(self->settings));
-    if (self->policy != NULL && plugin->policy_free != NULL)
-        plugin->policy_free(instance->self, self->policy);
+    policy_release(self);
     wn_settings_free(self->settings);
     g_strfreev(self->blobs);
     g_free(self->error);
@@ -145,7 +175,7 @@ wn_policy_blob_name(WnPolicy *self, unsigned n)
 }
 
 static void
-policy_make(WnPolicy *self)
+policy_make(WnPolicy *self, WnOccasion occasion)
 {
     WnInstance *instance = self->instance;
     const WnPlugin *plugin = &instance->module->plugin;
@@ -155,7 +185,8 @@ policy_make(WnPolicy *self)
 
     if (plugin->policy_new == NULL)
         return;
-    entered_us = wn_instance_enter(instance, "policy_new", NULL, 0);
+    entered_us = wn_instance_enter(instance, "policy_new", occasion.id,
+        occasion.content);
     result = plugin->policy_new(instance->self, self->settings, &self->policy,
         &err);
     wn_instance_leave(instance, "policy_new", entered_us);
@@ -241,7 +272,8 @@ is_stale(const WnPolicy *policy)
 }
 
 WnPolicy *
-wn_instance_policy(WnInstance *self, const WnSettingPair *pairs, size_t n_pairs)
+wn_instance_policy(WnInstance *self, const WnSettingPair *pairs, size_t n_pairs,
+    WnOccasion occasion)
 {
     g_autofree char *key = NULL;
     g_autoptr(GError) error = NULL;
@@ -262,7 +294,7 @@ wn_instance_policy(WnInstance *self, const WnSettingPair *pairs, size_t n_pairs)
         return policy_failed(self, error->message);
     policy = policy_of_settings(self, settings);
     if (policy->n_refs == 1)
-        policy_make(policy);
+        policy_make(policy, occasion);
     g_hash_table_insert(self->by_pairs, g_steal_pointer(&key),
         wn_policy_ref(policy));
     return policy;
@@ -277,6 +309,9 @@ make_metrics(WnInstance *self)
 {
     g_autofree char *labels = g_strdup_printf("filter=\"%s\"", self->name);
 
+    self->seconds = wn_metrics_histogram("winnow_filter_seconds", labels,
+        "Time from the start of a filter's hook to its verdict, or of an "
+        "action.");
     if (self->module->plugin.filter == NULL)
         return;
     for (int i = 0; i < WN_LEDGER_VERDICTS; i++) {
@@ -286,8 +321,6 @@ make_metrics(WnInstance *self)
         self->verdicts[i] = wn_metrics_counter("winnow_filter_total", both,
             "Verdicts of filters, each counted when it is made.");
     }
-    self->seconds = wn_metrics_histogram("winnow_filter_seconds", labels,
-        "Time from the start of a filter's hook to its verdict.");
 }
 
 static WnInstance *
@@ -364,25 +397,34 @@ wn_instance_new(const WnInstanceSpec *spec, GError **error)
         instance_drop(self);
         return NULL;
     }
-    policy_make(self->own);
+    policy_make(self->own, (WnOccasion){ .id = NULL });
     return self;
+}
+
+static void
+call_instance_free(const WnInstance *self)
+{
+    const WnPlugin *plugin = &self->module->plugin;
+    int64_t entered_us;
+
+    if (plugin->instance_free == NULL || is_off(self))
+        return;
+    entered_us = wn_instance_enter(self, "instance_free", NULL, 0);
+    plugin->instance_free(self->self);
+    wn_instance_leave(self, "instance_free", entered_us);
 }
 
 void
 wn_instance_free(WnInstance *self)
 {
-    const WnPlugin *plugin;
-
     if (self == NULL)
         return;
-    plugin = &self->module->plugin;
     g_ptr_array_set_size(self->ticks, 0);
     g_hash_table_remove_all(self->by_pairs);
     g_assert(self->own->n_refs == 1);
     g_clear_pointer(&self->own, wn_policy_unref);
     g_assert(g_hash_table_size(self->by_content) == 0);
-    if (plugin->instance_free != NULL)
-        plugin->instance_free(self->self);
+    call_instance_free(self);
     instance_drop(self);
 }
 
@@ -394,8 +436,11 @@ static void
 on_tick(void *user)
 {
     Tick *tick = user;
-    int64_t entered_us = wn_instance_enter(tick->instance, "every", NULL, 0);
+    int64_t entered_us;
 
+    if (is_off(tick->instance))
+        return;
+    entered_us = wn_instance_enter(tick->instance, "every", NULL, 0);
     wn_timer_set(&tick->timer, tick->ms);
     tick->fn(tick->instance->self);
     wn_instance_leave(tick->instance, "every", entered_us);

@@ -12,6 +12,7 @@
 #include "core/base/metrics.h"
 #include "core/base/shared_table.h"
 #include "core/dns/resolver.h"
+#include "core/plugin/aside.h"
 #include "core/plugin/ledger.h"
 #include "core/plugin/module.h"
 #include "core/plugin/settings.h"
@@ -32,6 +33,7 @@ typedef struct WnPluginEnv {
     WnSharedTable *shared;
     const char *hostname;
     WnInstanceTraceFn trace; /* NULL: none */
+    WnAsideFn aside;         /* NULL: none; user is the trace's */
     void *trace_user;
     const WnSkips *skips; /* NULL: every filter is run */
 } WnPluginEnv;
@@ -48,6 +50,12 @@ typedef struct WnPolicy {
     char **blobs;    /* names, one for each data set; NULL: none yet */
     int64_t made_ms; /* monotonic */
 } WnPolicy;
+
+/* What plugin code runs for: for the scoreboard, and for skips.h. */
+typedef struct WnOccasion {
+    const WnId *id;   /* NULL: before MAIL */
+    uint64_t content; /* 0: before the message */
+} WnOccasion;
 
 WnPolicy *wn_policy_ref(WnPolicy *self);
 void wn_policy_unref(WnPolicy *self);
@@ -94,7 +102,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnInstance, wn_instance_free)
  * Never NULL; made once for each distinct set, and tried again some time after
  * it failed: a file may have come. */
 WnPolicy *wn_instance_policy(WnInstance *self, const WnSettingPair *pairs,
-    size_t n_pairs);
+    size_t n_pairs, WnOccasion occasion);
+
+/* Why nothing of the plugin is to be run then; NULL: it is. */
+const char *wn_instance_skipped(const WnInstance *self, WnOccasion occasion);
 
 /* timer->every; WN_OK or an SDK error. */
 int32_t wn_instance_every(WnInstance *self, int64_t ms, WnTickFn fn);
@@ -105,6 +116,14 @@ int64_t wn_instance_enter(const WnInstance *self, const char *hook,
     const WnId *id, uint64_t content);
 void wn_instance_leave(const WnInstance *self, const char *hook,
     int64_t entered_us);
+
+/* Tells what the host does for itself meanwhile. */
+static inline void
+wn_instance_aside(const WnInstance *self, WnAside what)
+{
+    if (self->env->aside != NULL)
+        self->env->aside(self->env->trace_user, what);
+}
 
 /* Logs a mistake of the plugin's: event plugin_fault. */
 void wn_instance_fault(const WnInstance *self, const char *hook, const WnId *id,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/plugin/loader.h"
 
+#include "core/plugin/elf_file.h"
 #include "core/plugin/module.h"
 #include "core/plugin/trust.h"
 
@@ -15,6 +16,8 @@ struct WnLoader {
     char *folder;
     GHashTable *static_plugins; /* name -> const WnPlugin */
     GHashTable *entries;        /* name -> Entry */
+    WnLoadFn watch;             /* NULL: none */
+    void *watch_user;
 };
 
 /* What became of a name: one of the two. */
@@ -70,6 +73,23 @@ wn_loader_add_static(WnLoader *self, const struct WnPlugin *declared)
         (void *)(uintptr_t)declared);
 }
 
+void
+wn_loader_refuse(WnLoader *self, const char *name, const char *reason)
+{
+    Entry *entry = g_new0(Entry, 1);
+
+    g_set_error(&entry->error, WN_PLUGIN_ERROR, 0, "plugin \"%s\" is %s", name,
+        reason);
+    g_hash_table_replace(self->entries, g_strdup(name), entry);
+}
+
+void
+wn_loader_set_watch(WnLoader *self, WnLoadFn fn, void *user)
+{
+    self->watch = fn;
+    self->watch_user = user;
+}
+
 static bool
 fail(GError **error, const char *path, const char *reason)
 {
@@ -121,7 +141,7 @@ load_file(const char *path, const char *name, GError **error)
     WnModule *module;
     void *symbol;
 
-    if (!probe(path, error))
+    if (!wn_elf_check(path, error) || !probe(path, error))
         return NULL;
     handle = open_module(path, error);
     if (handle == NULL)
@@ -169,7 +189,11 @@ wn_loader_get(WnLoader *self, const char *name, GError **error)
 
     if (entry == NULL) {
         entry = g_new0(Entry, 1);
+        if (self->watch != NULL)
+            self->watch(self->watch_user, name);
         entry->module = load(self, name, &entry->error);
+        if (self->watch != NULL)
+            self->watch(self->watch_user, NULL);
         g_hash_table_insert(self->entries, g_strdup(name), entry);
     }
     if (entry->module == NULL && error != NULL)
@@ -223,7 +247,9 @@ wn_loader_catalogue(WnLoader *self, WnRefusedFn on_refused, void *user)
 
         if (module != NULL)
             wn_catalogue_take(catalogue, wn_module_describe(module));
-        else if (on_refused != NULL)
+        else
+            wn_catalogue_refuse(catalogue, name);
+        if (module == NULL && on_refused != NULL)
             on_refused(user, name, error->message);
     }
     return catalogue;

@@ -25,6 +25,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnLoader, wn_loader_free)
  * file of that name: for tests. */
 void wn_loader_add_static(WnLoader *self, const struct WnPlugin *declared);
 
+/* Makes the plugin unknown, for that reason. */
+void wn_loader_refuse(WnLoader *self, const char *name, const char *reason);
+
+/* Called before a file is loaded, which may run code of its own, and with NULL
+ * after it (nullable). */
+typedef void (*WnLoadFn)(void *user, const char *name);
+void wn_loader_set_watch(WnLoader *self, WnLoadFn fn, void *user);
+
 /* The plugin of that name, loaded at the first call; NULL with error, the same
  * at every call.  Borrowed until the loader is freed. */
 const WnModule *wn_loader_get(WnLoader *self, const char *name, GError **error);

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/plugin/module.h"
 
+#include "core/plugin/declared.h"
+
 #include <string.h>
 
-#define NAME_MAX_LEN 64
-#define OPTIONS_MAX 256
-#define DATASETS_MAX 64
 #define COLUMNS_MAX 16
 #define CHOICES_MAX 256
-
-/* Sizes at minor 0: the least that any plugin of this major declares.  They
- * end at the last member of that minor and never change. */
-#define SIZE_TO(Type, member) \
-    (offsetof(Type, member) + sizeof(((Type *)NULL)->member))
-#define PLUGIN_SIZE_0 SIZE_TO(WnPlugin, action)
-#define FILTER_SIZE_0 SIZE_TO(WnFilter, connection_end)
-#define ACTION_SIZE_0 SIZE_TO(WnAction, apply)
-#define OPTION_SIZE_0 SIZE_TO(WnOption, choices)
-#define DATASET_SIZE_0 SIZE_TO(WnDataset, check)
 
 /* Option names that mean something to the core in every [filter] group. */
 static const char *const core_options[] = { "plugin", "enabled", "position",
     "action", "score", "timeout", "on_error", "on_match", "decide", NULL };
+
+/* Names that begin so are kept for later ones of the core. */
+static const char *const core_prefixes[] = { "on_", "winnow_" };
 
 G_DEFINE_QUARK(wn - plugin - error - quark, wn_plugin_error)
 
@@ -44,27 +36,18 @@ wn_module_name_is_valid(const char *name)
 {
     size_t len = strlen(name);
 
-    if (len == 0 || len > NAME_MAX_LEN || !g_ascii_islower(name[0]))
+    if (len == 0 || len > WN_DECLARED_NAME_MAX || !g_ascii_islower(name[0]))
         return false;
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
 static bool
-check_versions(const WnPlugin *declared, GError **error)
+is_reserved(const char *name)
 {
-    if (declared->abi_major != WN_ABI_MAJOR)
-        return refuse(error,
-            "is made for major %u of the ABI, this host has "
-            "%u",
-            declared->abi_major, WN_ABI_MAJOR);
-    if (declared->struct_size < PLUGIN_SIZE_0)
-        return refuse(error,
-            "declares %u bytes of WnPlugin, at least %zu are needed",
-            declared->struct_size, PLUGIN_SIZE_0);
-    if (declared->need_minor > WN_ABI_MINOR)
-        return refuse(error, "needs ABI %u.%u, this host has %u.%u",
-            WN_ABI_MAJOR, declared->need_minor, WN_ABI_MAJOR, WN_ABI_MINOR);
-    return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(core_prefixes); i++)
+        if (g_str_has_prefix(name, core_prefixes[i]))
+            return true;
+    return g_strv_contains(core_options, name);
 }
 
 static bool
@@ -79,49 +62,24 @@ check_kind(const WnPlugin *declared, GError **error)
                                  : "is neither a filter nor an action");
     if (declared->instance_new == NULL)
         return refuse(error, "has no instance_new");
-    if (filter != NULL && filter->struct_size < FILTER_SIZE_0)
-        return refuse(error,
-            "declares %u bytes of WnFilter, at least %zu are needed",
-            filter->struct_size, FILTER_SIZE_0);
-    if (action != NULL && action->struct_size < ACTION_SIZE_0)
-        return refuse(error,
-            "declares %u bytes of WnAction, at least %zu are needed",
-            action->struct_size, ACTION_SIZE_0);
     if (action != NULL && action->apply == NULL)
         return refuse(error, "is an action without apply");
     return true;
 }
 
-/* Options are read by the plugin's stride: a newer header has longer ones. */
-static const WnOption *
-option_at(const WnPlugin *declared, uint32_t n)
-{
-    return (
-        const WnOption *)(const void *)((const char *)declared->options
-                                        + (size_t)n * declared->option_size);
-}
-
-static const WnDataset *
-dataset_at(const WnPlugin *declared, uint32_t n)
-{
-    return (
-        const WnDataset *)(const void *)((const char *)declared->datasets
-                                         + (size_t)n * declared->dataset_size);
-}
-
 static bool
 check_option_name(const WnPlugin *declared, uint32_t n, GError **error)
 {
-    const char *name = option_at(declared, n)->name;
+    const char *name = wn_declared_option(declared, n)->name;
 
     if (name == NULL || !wn_module_name_is_valid(name))
         return refuse(error, "option %u has no proper name: \"%s\"", n,
             name != NULL ? name : "");
-    if (g_strv_contains(core_options, name))
+    if (is_reserved(name))
         return refuse(error,
-            "option \"%s\" has the name of one of winnow's own", name);
+            "option \"%s\" has a name that is kept for winnow's own", name);
     for (uint32_t i = 0; i < n; i++)
-        if (strcmp(option_at(declared, i)->name, name) == 0)
+        if (strcmp(wn_declared_option(declared, i)->name, name) == 0)
             return refuse(error, "option \"%s\" is declared twice", name);
     return true;
 }
@@ -202,21 +160,15 @@ check_fallback(const WnOptionSpec *spec, GError **error)
 static bool
 take_options(WnModule *self, const WnPlugin *declared, GError **error)
 {
-    if (declared->n_options > OPTIONS_MAX)
-        return refuse(error, "declares %u options, at most %d are allowed",
-            declared->n_options, OPTIONS_MAX);
-    if (declared->n_options > 0
-        && (declared->options == NULL || declared->option_size < OPTION_SIZE_0))
-        return refuse(error,
-            "declares options of %u bytes, at least %zu are needed",
-            declared->option_size, OPTION_SIZE_0);
+    if (!wn_declared_check_options(declared, error))
+        return false;
     for (uint32_t i = 0; i < declared->n_options; i++) {
         WnOptionSpec spec;
 
         if (!check_option_name(declared, i, error)
-            || !check_option_shape(option_at(declared, i), error))
+            || !check_option_shape(wn_declared_option(declared, i), error))
             return false;
-        spec = spec_of(option_at(declared, i));
+        spec = spec_of(wn_declared_option(declared, i));
         g_array_append_val(self->info->options, spec);
         if (!check_fallback(&spec, error))
             return false;
@@ -241,13 +193,16 @@ columns_are_valid(const char *columns)
 static bool
 check_dataset_name(const WnPlugin *declared, uint32_t n, GError **error)
 {
-    const char *name = dataset_at(declared, n)->name;
+    const char *name = wn_declared_dataset(declared, n)->name;
 
     if (name == NULL || !wn_module_name_is_valid(name))
         return refuse(error, "data set %u has no proper name: \"%s\"", n,
             name != NULL ? name : "");
+    if (is_reserved(name))
+        return refuse(error,
+            "data set \"%s\" has a name that is kept for winnow's own", name);
     for (uint32_t i = 0; i < n; i++)
-        if (strcmp(dataset_at(declared, i)->name, name) == 0)
+        if (strcmp(wn_declared_dataset(declared, i)->name, name) == 0)
             return refuse(error, "data set \"%s\" is declared twice", name);
     return true;
 }
@@ -282,20 +237,13 @@ check_dataset_shape(const WnModule *self, const WnDataset *dataset,
 static bool
 check_datasets(const WnModule *self, const WnPlugin *declared, GError **error)
 {
-    if (declared->n_datasets > DATASETS_MAX)
-        return refuse(error, "declares %u data sets, at most %d are allowed",
-            declared->n_datasets, DATASETS_MAX);
-    if (declared->n_datasets > 0
-        && (declared->datasets == NULL
-            || declared->dataset_size < DATASET_SIZE_0))
-        return refuse(error,
-            "declares data sets of %u bytes, at least %zu are needed",
-            declared->dataset_size, DATASET_SIZE_0);
+    if (!wn_declared_check_datasets(declared, error))
+        return false;
     for (uint32_t i = 0; i < declared->n_datasets; i++)
         if (!check_dataset_name(declared, i, error))
             return false;
     for (uint32_t i = 0; i < declared->n_datasets; i++)
-        if (!check_dataset_shape(self, dataset_at(declared, i), error))
+        if (!check_dataset_shape(self, wn_declared_dataset(declared, i), error))
             return false;
     return true;
 }
@@ -303,13 +251,18 @@ check_datasets(const WnModule *self, const WnPlugin *declared, GError **error)
 static uint32_t
 flags_of(const WnModule *self)
 {
+    const WnFilter *filter = &self->filter;
+    uint32_t flags = 0;
+
     if (self->plugin.action != NULL)
         return (self->action.flags & WN_ACTION_NEVER_REFUSES) != 0
                    ? WN_PLUGIN_NEVER_REFUSES
                    : 0;
-    return self->filter.headers == NULL && self->filter.message == NULL
-               ? WN_PLUGIN_CLIENT_LEVEL
-               : 0;
+    if (filter->headers == NULL && filter->message == NULL)
+        flags |= WN_PLUGIN_CLIENT_LEVEL;
+    if (filter->connect != NULL || filter->helo != NULL || filter->mail != NULL)
+        flags |= WN_PLUGIN_LOOKS_AHEAD;
+    return flags;
 }
 
 static char *
@@ -323,7 +276,7 @@ copy_datasets(WnModule *self, const WnPlugin *declared)
 {
     self->datasets = g_new0(WnDataset, declared->n_datasets + 1);
     for (uint32_t i = 0; i < declared->n_datasets; i++)
-        memcpy(&self->datasets[i], dataset_at(declared, i),
+        memcpy(&self->datasets[i], wn_declared_dataset(declared, i),
             MIN(declared->dataset_size, sizeof(WnDataset)));
     self->plugin.datasets = self->datasets;
 }
@@ -373,14 +326,15 @@ wn_module_new(const char *name, const char *path, const WnPlugin *declared,
         refuse(error, "its entry function returned nothing");
         return NULL;
     }
-    if (!check_versions(declared, error))
+    if (!wn_declared_check_head(declared, error))
         return NULL;
     if (declared->name == NULL || strcmp(declared->name, name) != 0) {
         refuse(error, "calls itself \"%s\", but its file is %s.so",
             declared->name != NULL ? declared->name : "", name);
         return NULL;
     }
-    if (!check_kind(declared, error) || !take_options(self, declared, error)
+    if (!wn_declared_check_plugin(declared, error)
+        || !check_kind(declared, error) || !take_options(self, declared, error)
         || !check_datasets(self, declared, error))
         return NULL;
     copy_declared(self, declared);

@@ -288,15 +288,16 @@ on_ready(void *user, int fd, unsigned ready)
     wn_hook_call_answer(call, verdict);
 }
 
-/* epoll takes neither files nor folders, and the loop aborts when it cannot
- * watch what it is told to. */
+/* The loop aborts when it cannot watch what it is told to, and epoll refuses
+ * files, folders, many devices and whatever is open by its path only. */
 static bool
 can_be_watched(int fd)
 {
+    int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
     struct stat info;
 
-    return fd >= 0 && fcntl(fd, F_GETFL) >= 0 && fstat(fd, &info) == 0
-           && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    return flags >= 0 && (flags & O_PATH) == 0 && fstat(fd, &info) == 0
+           && (S_ISSOCK(info.st_mode) || S_ISFIFO(info.st_mode));
 }
 
 int32_t

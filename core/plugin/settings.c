@@ -129,12 +129,21 @@ settings_integer(const WnSettings *self, uint32_t index)
     return value != NULL ? value->integer : 0;
 }
 
+/* A value keeps its text whatever its kind, but a number is no string. */
+static bool
+is_text(const WnSettings *self, uint32_t index)
+{
+    WnOptionKind kind = spec_at(self->info, index)->kind;
+
+    return kind == WN_OPTION_STRING || kind == WN_OPTION_ADDRESS;
+}
+
 static WnStr
 settings_string(const WnSettings *self, uint32_t index)
 {
     const WnOptionValue *value = value_at(self, index);
 
-    return str_of(value != NULL ? value->string : NULL);
+    return str_of(value != NULL && is_text(self, index) ? value->string : NULL);
 }
 
 static uint32_t

@@ -89,3 +89,9 @@ wn_skips_content(WnSpan bytes)
     return (uint64_t)wn_crc32c(CONTENT_SEED, bytes) << 32
            | (uint32_t)(bytes.len + 1);
 }
+
+uint64_t
+wn_skips_content_len(uint64_t content)
+{
+    return content != 0 ? (uint32_t)content - 1 : 0;
+}

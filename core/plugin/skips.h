@@ -29,3 +29,4 @@ const char *wn_skips_why(const WnSkips *self, const char *filter,
 
 /* What stands for the bytes of a message; never 0. */
 uint64_t wn_skips_content(WnSpan bytes);
+uint64_t wn_skips_content_len(uint64_t content); /* how many; 0 of none */

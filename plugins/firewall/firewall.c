@@ -506,6 +506,7 @@ firewall_rcpt(void *user, WnCall *call)
 
 static const WnFilter filter = {
     .struct_size = sizeof(WnFilter),
+    .flags = WN_FILTER_RCPT_SHARED,
     .connect = firewall_connect,
     .mail = firewall_mail,
     .rcpt = firewall_rcpt,

@@ -318,6 +318,7 @@ geoip_look(void *data, WnCall *call)
 
 static const WnFilter filter = {
     .struct_size = sizeof(WnFilter),
+    .flags = WN_FILTER_RCPT_SHARED,
     .connect = geoip_look,
     .rcpt = geoip_look,
 };

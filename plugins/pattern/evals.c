@@ -162,16 +162,12 @@ run_from_in_list(const Run *run)
 static uint32_t
 run_body_length(const Run *run)
 {
-    WnStr raw = run->mail->host->message->raw(run->mail->call);
+    WnStr body = run->mail->host->message->body(run->mail->call);
     uint64_t most = g_ascii_strtoull(run->argument, NULL, 10);
-    const char *body = memmem(raw.ptr, raw.len, "\r\n\r\n", 4);
-    const char *end = raw.ptr + raw.len;
     uint64_t n = 0;
 
-    if (body == NULL)
-        return 1;
-    for (body += 4; body < end && n <= most; body++)
-        n += *body != '\r';
+    for (size_t i = 0; i < body.len && n <= most; i++)
+        n += body.ptr[i] != '\r';
     return n <= most;
 }
 

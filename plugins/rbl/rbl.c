@@ -105,6 +105,7 @@ rbl_drop_policy(void *self, void *policy)
 
 static const WnFilter filter = {
     .struct_size = sizeof(WnFilter),
+    .flags = WN_FILTER_RCPT_SHARED,
     .connect = rbl_connect,
     .rcpt = rbl_rcpt,
 };

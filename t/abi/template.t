@@ -65,6 +65,15 @@ for my $kind ([], ['--action']) {
     my @symbols = map { (split)[-1] } grep { / T / } split /\n/, qx(nm -D --defined-only $copy/my_$what.so);
     is("@symbols", "my_${what}_LTX_winnow_plugin_v1", "$what: it exports its entry and nothing else");
 
+    # What is made depends on compiler, flags and headers.
+    my $make = "make -C $copy all PLUGIN_TEST='$harness'";
+    qx($make CC=gcc 2>&1);
+    unlike(qx($make CC=gcc 2>&1), qr/gcc/, "$what: made once");
+    Winnow::Instance::spew("$copy/table.h", "");
+    like(qx($make CC=gcc 2>&1), qr/gcc .*my_$what\.c/, "$what: made anew for a header");
+    like(qx($make CC=gcc CFLAGS=-O1 2>&1), qr/gcc .*-O1 .*my_$what\.c/, "$what: for other flags");
+    unlink "$copy/table.h";
+
     ($exit, $text) = new_plugin("other", @$kind, $copy);
     is($exit, 1, "$what: a folder with files in it");
     like($text, qr/is not empty/, 'is left alone');
@@ -82,15 +91,35 @@ Winnow::Instance::spew("$w->{dir}/mail", "Subject: casino\r\n\r\nx\r\n");
 like($text, qr/\| X-Found: my_filter word\n/, 'both run');
 ($exit, $text) = $w->ctl('plugin', 'list');
 is($exit, 0, 'list');
-like($text, qr{^my_filter +filter +0\.1 +ABI 1\.0  used by: my_filter\n +/.*/my_filter\.so$}m, 'with version, ABI and path');
-like($text, qr/^my_action +action .*used by: my_filter$/m, 'and who uses an action');
+like($text, qr{^my_filter +filter +0\.1 +ABI 1\.0  used by: my_filter in 1 domain\n +/.*/my_filter\.so$}m, 'with version, ABI and path');
+like($text, qr/^my_action +action .*used by: my_filter in 1 domain$/m, 'and who uses an action');
 ($exit, $text) = $w->ctl('plugin', 'docs', 'my_filter', '--markdown');
 like($text, qr/^## my_filter\n.*\| `words` \| .*0 to 100 \|  ?\| yes \| Words that/ms, 'options as a table');
 ($exit, $text) = $w->ctl('--json', 'plugin', 'docs', 'my_action');
 like($text, qr/"name":"field".*"min":1,"max":60/, 'and as JSON');
 
+# Sanitizers: what only they see is found.
+for my $cc (grep { -x $harness && is_there($_) } qw(gcc clang)) {
+    my $runtime = $cc eq 'gcc' ? 'libasan.so' : 'libclang_rt.asan-' . qx(uname -m) =~ s/\n//r . '.so';
+  SKIP: {
+        skip "no runtime of $cc", 3 if qx($cc -print-file-name=$runtime) !~ m{/};
+        skip 'winnow-plugin-test has a sanitizer already', 3 if qx(nm -D $harness) =~ /__asan_init/;
+        my $make = "make -C $dir/filter sanitize CC=$cc PLUGIN_TEST='$harness' 2>&1";
+        $said = qx($make);
+        is($?, 0, "make sanitize with $cc") or diag($said);
+        my $code = Winnow::Instance::slurp("$dir/filter/my_filter.c");
+        Winnow::Instance::spew("$dir/filter/my_filter.c",
+            $code =~ s/(    instance->host = host;)/    { char *end = (char *)malloc(9); volatile char c = end[9]; (void)c; free(end); }\n$1/r);
+        $said = qx($make);
+        isnt($?, 0, "... finds a byte too many");
+        like($said, qr/heap-buffer-overflow|runtime error: load of address/, '... and says so');
+        Winnow::Instance::spew("$dir/filter/my_filter.c", $code);
+    }
+}
+
 # Mistakes.
-for my $bad ([ '9lives', "$dir/x" ], [ 'A', "$dir/x" ], [ '../evil', "$dir/x" ], [ 'with-dash', "$dir/x" ]) {
+for my $bad ([ '9lives', "$dir/x" ], [ 'A', "$dir/x" ], [ '../evil', "$dir/x" ], [ 'with-dash', "$dir/x" ],
+    [ 'test', "$dir/x" ]) {
     ($exit, $text) = new_plugin(@$bad);
     is($exit, 1, "\"$bad->[0]\" is no name");
     ok(!-e "$dir/x", 'and nothing is made');

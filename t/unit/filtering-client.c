@@ -146,10 +146,14 @@ test_replaced(void)
 static void
 test_not_answered_kinds(void)
 {
-    static const WnRequestKind kinds[] = { WN_REQUEST_RESET, WN_REQUEST_CLOSE };
+    static const WnRequestKind kinds[] = { WN_REQUEST_RESET, WN_REQUEST_CLOSE,
+        WN_REQUEST_AHEAD };
+    static const WnRequestScope scope = { 1 };
     g_auto(Rig) rig;
     g_auto(Process) process;
     WnRequest request = { .session = 4,
+        .n_scopes = 1,
+        .scopes = &scope,
         .listener = WN_SPAN_EMPTY,
         .helo = WN_SPAN_EMPTY,
         .rdns = WN_SPAN_EMPTY,
@@ -164,9 +168,9 @@ test_not_answered_kinds(void)
         request.kind = kinds[i];
         g_assert_null(wn_filter_ask(rig.client, &request, -1, NULL, NULL));
     }
-    await_asked(&rig, &process, 2);
-    g_assert_cmpint(asked_at(&process, 0)->request.kind, ==, WN_REQUEST_RESET);
-    g_assert_cmpint(asked_at(&process, 1)->request.kind, ==, WN_REQUEST_CLOSE);
+    await_asked(&rig, &process, 3);
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        g_assert_cmpint(asked_at(&process, i)->request.kind, ==, kinds[i]);
 }
 
 static int

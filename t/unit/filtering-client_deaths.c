@@ -150,6 +150,57 @@ test_slow_suspect(void)
     wn_filter_forget(questions[3].ticket);
 }
 
+/* Where no other process comes, nobody waits for the deadline, who asks later
+ * neither; with the next one all is well. */
+static void
+test_deserted(void)
+{
+    g_auto(Rig) rig;
+    g_auto(Process) second = { 0 };
+    Process first;
+    Question questions[3];
+
+    rig_init(&rig);
+    process_begin(&first, &rig);
+    ask(&rig, &questions[0], 0, WN_REQUEST_MESSAGE);
+    await_asked(&rig, &first, 1);
+    process_clear(&first);
+    settle(&rig);
+    wn_clock_fake_step(WN_FILTER_ABSENT_MS - 250);
+    settle(&rig);
+    g_assert_cmpuint(rig.told->len, ==, 0);
+    wn_clock_fake_step(500);
+    await_told(&rig, 1);
+    g_assert_cmpstr(told_at(&rig, 0)->text, ==,
+        "no filter process could be had");
+    ask(&rig, &questions[1], 1, WN_REQUEST_MESSAGE);
+    wn_clock_fake_step(250);
+    await_told(&rig, 2);
+    process_begin(&second, &rig);
+    ask(&rig, &questions[2], 2, WN_REQUEST_MESSAGE);
+    wn_clock_fake_step(WN_FILTER_ABSENT_MS);
+    await_asked(&rig, &second, 1);
+    answer(&second, asked_at(&second, 0)->request.serial, "well");
+    await_told(&rig, 3);
+    g_assert_true(told_at(&rig, 2)->answered);
+}
+
+/* Before there was any process, the deadline holds: it may be starting. */
+static void
+test_not_there_yet(void)
+{
+    g_auto(Rig) rig;
+    Question question;
+
+    rig_init(&rig);
+    ask(&rig, &question, 0, WN_REQUEST_MESSAGE);
+    wn_clock_fake_step(DEADLINE_MS - 500);
+    settle(&rig);
+    g_assert_cmpuint(rig.told->len, ==, 0);
+    wn_clock_fake_step(1000);
+    await_told(&rig, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -158,5 +209,8 @@ main(int argc, char **argv)
     g_test_add_func("/filtering/client_deaths/dies-twice", test_dies_twice);
     g_test_add_func("/filtering/client_deaths/poison", test_poison);
     g_test_add_func("/filtering/client_deaths/slow-suspect", test_slow_suspect);
+    g_test_add_func("/filtering/client_deaths/deserted", test_deserted);
+    g_test_add_func("/filtering/client_deaths/not-there-yet",
+        test_not_there_yet);
     return g_test_run();
 }

@@ -31,13 +31,15 @@ typedef struct Office {
     GString *last; /* the message after the last decision's edits */
     guint n_told;
     guint n_closed;
+    WnServerEnd end; /* of the last server */
 } Office;
 
 static inline void
-on_closed(void *user)
+on_closed(void *user, WnServerEnd end)
 {
     Office *self = user;
 
+    self->end = end;
     self->n_closed++;
     g_clear_pointer(&self->server, wn_filter_server_free);
     wn_engine_forget_sessions(self->engine);

@@ -114,6 +114,42 @@ test_limit(const void *data)
         "C: RCPT TO:<u@plain.example>\nS: 250 2.1.5 *\n");
 }
 
+/* Who has not told the size hears of it at the end, instead of a bounce. */
+static void
+test_limit_at_the_end(void)
+{
+    static const struct {
+        unsigned n_lines;
+        const char *reply;
+    } cases[] = { { 20, "250 2.0.0 *" }, { 40, "552 5.3.4 *" } };
+    g_auto(Reception) reception;
+    WnLimitsKey key;
+    WnDomain domain;
+
+    reception_init(&reception);
+    reception.limits = wn_known_limits_new(-1);
+    reception_open(&reception);
+    reception_greet(&reception);
+    g_assert_true(wn_snapshot_domain(reception.snapshot,
+        WN_SPAN("plain.example"), &domain));
+    wn_limits_key_of_domain(&key, reception.snapshot, &domain);
+    wn_known_limits_note(reception.limits, &key,
+        &(WnLimits){ .max_size = 2000 });
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        GString *transcript = g_string_new("C: MAIL FROM:<a@client.example>\n"
+                                           "S: 250 *\n"
+                                           "C: RCPT TO:<u@plain.example>\n"
+                                           "S: 250 *\nC: DATA\nS: 354 *\n"
+                                           "C: A: b\nC: \n");
+
+        for (unsigned n = 0; n < cases[i].n_lines; n++)
+            g_string_append_printf(transcript, "C: %070u\n", n);
+        g_string_append_printf(transcript, "C: .\nS: %s\n", cases[i].reply);
+        reception_run(&reception, 0, transcript->str);
+        g_string_free(transcript, TRUE);
+    }
+}
+
 /* Never a 5xx, even for what would be refused. */
 static void
 test_no_snapshot(void)
@@ -216,6 +252,37 @@ test_scopes_asked(void)
     g_assert_cmpuint(reception.questions->len, ==, 1);
     g_assert_cmpstr(reception.questions->pdata[0], ==,
         " a@tag1.example d@tag1.example | b@plain.example | c@tag2.example");
+}
+
+static unsigned int
+times_asked(const Reception *reception, const char *what)
+{
+    g_auto(GStrv) parts = g_strsplit(reception->asked->str, what, -1);
+
+    return g_strv_length(parts) - 1;
+}
+
+/* Once for a scope, before the message, and where RCPT is not asked about. */
+static void
+test_ahead(void)
+{
+    g_auto(Reception) reception;
+
+    reception_init(&reception);
+    reception_open(&reception);
+    reception_greet(&reception);
+    reception_run(&reception, 0,
+        "C: MAIL FROM:<a@client.example>\nS: 250 *\n"
+        "C: RCPT TO:<a@plain.example>\nS: 250 *\n");
+    g_assert_cmpuint(times_asked(&reception, "ahead"), ==, 0);
+    reception_run(&reception, 0,
+        "C: RCPT TO:<b@ahead.example>\nS: 250 *\n"
+        "C: RCPT TO:<c@ahead.example>\nS: 250 *\n"
+        "C: RCPT TO:<d@early.example>\nS: 250 *\n");
+    g_assert_cmpuint(times_asked(&reception, "ahead"), ==, 1);
+    reception_run(&reception, 0, "C: RSET\nS: 250 *\n");
+    reception_spin(&reception);
+    g_assert_cmpuint(times_asked(&reception, "reset"), >, 0);
 }
 
 /* One body, and each scope its own edits. */
@@ -380,11 +447,14 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD_CASES("/filtering/receiver_recipients/rcpt/", rcpt_cases, test_rcpt);
     ADD_CASES("/filtering/receiver_recipients/limit/", limit_cases, test_limit);
+    g_test_add_func("/filtering/receiver_recipients/limit-at-the-end",
+        test_limit_at_the_end);
     g_test_add_func("/filtering/receiver_recipients/no-snapshot",
         test_no_snapshot);
     ADD_CASES("/filtering/receiver_recipients/split/", split_cases, test_split);
     g_test_add_func("/filtering/receiver_recipients/scopes-asked",
         test_scopes_asked);
+    g_test_add_func("/filtering/receiver/ahead", test_ahead);
     g_test_add_func("/filtering/receiver_recipients/shared", test_shared);
     g_test_add_func("/filtering/receiver_recipients/delete-some",
         test_delete_some);

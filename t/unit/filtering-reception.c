@@ -43,6 +43,8 @@ static const char *const domains[][2] = {
                       "on_error = tempfail\n" },
     { "plain.example", "filters =\n" },
     { "early.example", "filters = rbl\n" },
+    { "ahead.example", "filters = rbl\n[filter rbl]\n"
+                       "action = modify_subject\naction.tag = [a]\n" },
     { "later.example", "filters = rbl\n[filter rbl]\non_error = tempfail\n" },
     { "listed.example", "filters =\nmailboxes = listed\n" },
     { "small.example", "filters =\nmax_message_size = 4k\n" },

@@ -293,6 +293,9 @@ on_asked(void *user, uint16_t type, WnSpan payload, int take_fd)
     case WN_REQUEST_NAME:
         answer_name(self, &request);
         break;
+    case WN_REQUEST_AHEAD:
+        note(self, "ahead");
+        break;
     case WN_REQUEST_RCPT:
         key = g_strdup_printf("rcpt:%.*s",
             (int)request.recipients[0].address.len,

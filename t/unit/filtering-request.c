@@ -184,7 +184,7 @@ typedef struct BadRequest {
 static void
 spoil_kind(WnRequest *request)
 {
-    request->kind = (WnRequestKind)7;
+    request->kind = (WnRequestKind)(WN_REQUEST_CLOSE + 1);
 }
 
 static void
@@ -230,6 +230,14 @@ spoil_many_scopes(WnRequest *request)
 }
 
 static void
+spoil_ahead(WnRequest *request)
+{
+    request->kind = WN_REQUEST_AHEAD;
+    request->n_scopes = 0;
+    request->n_recipients = 0;
+}
+
+static void
 spoil_rcpt(WnRequest *request)
 {
     request->kind = WN_REQUEST_RCPT;
@@ -243,6 +251,7 @@ static const BadRequest bad_requests[] = {
     { "scope-outside", spoil_scope },
     { "message-without-scope", spoil_no_scope },
     { "many-scopes", spoil_many_scopes },
+    { "ahead-of-none", spoil_ahead },
     { "rcpt-of-three", spoil_rcpt },
 };
 

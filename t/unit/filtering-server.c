@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "t/unit/fake_dns.h"
 #include "t/unit/filtering-office.h"
 
 static void
@@ -189,6 +190,103 @@ test_facts(const void *data)
 }
 
 static void
+tell_ahead(Office *self)
+{
+    WnRequest request = make_request(WN_REQUEST_AHEAD);
+    WnRequestScope scope = { class_of(self, "good.example") };
+
+    request.n_scopes = 1;
+    request.scopes = &scope;
+    g_assert_null(wn_filter_ask(self->client, &request, -1, NULL, NULL));
+    settle(self);
+}
+
+/* Nobody is answered, and what has run does not run again for the message. */
+static void
+test_ahead(const void *data)
+{
+    static const char *const filters[] = {
+        "plugin = probe\naction = act\n"
+        "script = connect=pass mail=match:seen\n",
+        NULL
+    };
+    g_auto(Office) office;
+    WnRequest request = make_request(WN_REQUEST_MESSAGE);
+    WnRequestScope scope;
+    WnRequestRecipient recipient = { WN_SPAN("u@good.example"), 0 };
+
+    office_init(&office, GPOINTER_TO_INT(data), filters);
+    tell_ahead(&office);
+    g_assert_cmpstr(probe_log(), ==, "a.connect a.mail");
+    g_assert_cmpuint(office.n_told, ==, 0);
+    scope.class_id = class_of(&office, "good.example");
+    request.n_scopes = request.n_recipients = 1;
+    request.scopes = &scope;
+    request.recipients = &recipient;
+    request.message = WN_SPAN(PLAIN);
+    wn_filter_ask(office.client, &request, -1, on_told, &office);
+    g_assert_cmpstr(wait_for(&office, 1), ==, "1 | deliver a:match=seen");
+    g_assert_cmpstr(probe_log(), ==, "a.connect a.mail");
+}
+
+typedef struct Named {
+    WnPtrStatus status;
+    bool known;
+} Named;
+
+static void
+on_named(void *user, const WnResponse *response)
+{
+    Named *self = user;
+
+    self->status = response->rdns_status;
+    self->known = true;
+}
+
+/* A verdict of connect is kept, so that it must not be given before the look-up
+ * of the client's name is over. */
+static void
+test_ahead_waits_for_the_name(void)
+{
+    static const char *const filters[] = {
+        "plugin = probe\naction = act\n"
+        "script = connect=pass mail=match:seen\n",
+        NULL
+    };
+    g_auto(Office) office;
+    g_autoptr(GError) error = NULL;
+    WnRequest name = make_request(WN_REQUEST_NAME);
+    WnRequest ahead = make_request(WN_REQUEST_AHEAD);
+    WnRequestScope scope;
+    Named named = { .known = false };
+    WnResolver *resolver;
+    WnEngine *engine;
+    FakeDns dns;
+
+    office_init(&office, WITHIN, filters);
+    fake_dns_start(&dns, office.stage.loop);
+    resolver = wn_resolver_new(office.stage.loop, dns.place, 5000, &error);
+    g_assert_no_error(error);
+    engine = wn_engine_new(office.stage.loop, office.stage.host, resolver,
+        office.stage.files.folder);
+    wn_engine_set_snapshot(engine, office.stage.snapshot);
+    scope.class_id = class_of(&office, "good.example");
+    ahead.n_scopes = 1;
+    ahead.scopes = &scope;
+    g_assert_nonnull(wn_engine_ask(engine, &name, on_named, &named));
+    g_assert_null(wn_engine_ask(engine, &ahead, NULL, NULL));
+    g_assert_cmpstr(probe_log(), ==, "");
+    while (!named.known)
+        wn_loop_turn(office.stage.loop);
+    g_assert_cmpint(named.status, ==, WN_PTR_NONE);
+    settle(&office);
+    g_assert_cmpstr(probe_log(), ==, "a.connect a.mail");
+    wn_engine_free(engine);
+    wn_resolver_free(resolver);
+    fake_dns_stop(&dns);
+}
+
+static void
 test_large_message(const void *data)
 {
     g_auto(Office) office;
@@ -263,6 +361,9 @@ main(int argc, char **argv)
     add("cleared-meanwhile", test_cleared_meanwhile);
     add("unknown-settings", test_unknown_settings);
     add("facts", test_facts);
+    add("ahead", test_ahead);
+    g_test_add_func("/filtering/engine/ahead-waits-for-the-name",
+        test_ahead_waits_for_the_name);
     add("large-message", test_large_message);
     add("large-response", test_large_response);
     return g_test_run();

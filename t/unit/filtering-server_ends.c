@@ -82,6 +82,7 @@ test_malformed(void)
         for (int i = 0; i < TURNS_MAX && office.n_closed == 0; i++)
             stage_turn(&office.stage);
         g_assert_cmpuint(office.n_closed, ==, 1);
+        g_assert_cmpint(office.end, ==, WN_SERVER_BROKEN);
         g_assert_null(office.server);
         settle(&office);
         g_assert_cmpuint(office.n_closed, ==, 1);
@@ -104,6 +105,7 @@ test_asker_dies(void)
     for (int i = 0; i < TURNS_MAX && office.n_closed == 0; i++)
         stage_turn(&office.stage);
     g_assert_cmpuint(office.n_closed, ==, 1);
+    g_assert_cmpint(office.end, ==, WN_SERVER_DESERTED);
     g_assert_nonnull(strstr(probe_log(), "a.transaction_end"));
     /* the next asker's sessions have the same numbers */
     g_assert_true(wn_channel_pair(fds));

@@ -39,6 +39,15 @@ get_raw(WnCall *call)
     return str(wn_message_raw(call->message));
 }
 
+static WnStr
+get_body(WnCall *call)
+{
+    WnSpan raw = wn_message_raw(call->message);
+
+    return str(wn_span_slice(raw, wn_message_header_block(call->message)->body,
+        raw.len));
+}
+
 static uint32_t
 get_n_headers(WnCall *call)
 {
@@ -175,6 +184,7 @@ fake_mail_new(const char *bytes, size_t len)
     call->parts = g_new0(WnPart, 1);
     self->message = (WnMessageApi){ .struct_size = sizeof self->message,
         .raw = get_raw,
+        .body = get_body,
         .n_headers = get_n_headers,
         .header = get_header,
         .header_named = get_header_named,

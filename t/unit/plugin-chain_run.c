@@ -187,17 +187,47 @@ test_rcpt_refuses(void)
 
 /* What RCPT has found stands in the message's ledger and is not asked again. */
 static void
-test_rcpt_is_remembered(void)
+test_rcpt_runs_once_for_a_recipient(void)
 {
     g_auto(Stage) stage;
 
     probe_stage_open(&stage, GATE REFUSE "script = rcpt=pass mail=pass");
     stage_rcpt(&stage, "u@good.example");
     stage_rcpt(&stage, "v@good.example");
+    stage_rcpt(&stage, "v@good.example");
+    g_assert_cmpstr(stage_message(&stage, plain,
+                        "u@good.example v@good.example w@good.example"),
+        ==, "deliver; a:pass");
+    g_assert_cmpstr(probe_log(), ==, "a.mail a.rcpt a.rcpt a.rcpt");
+}
+
+static void
+test_rcpt_shared(void)
+{
+    g_auto(Stage) stage;
+
+    probe_stage_open(&stage, "plugin = keeper\n" REFUSE "script = rcpt=pass");
+    stage_rcpt(&stage, "u@good.example");
+    stage_rcpt(&stage, "v@good.example");
     g_assert_cmpstr(stage_message(&stage, plain,
                         "u@good.example v@good.example"),
         ==, "deliver; a:pass");
-    g_assert_cmpstr(probe_log(), ==, "a.mail a.rcpt");
+    g_assert_cmpstr(probe_log(), ==, "a.rcpt");
+}
+
+/* It has said that it would not look, and does. */
+static void
+test_rcpt_shared_that_looks(void)
+{
+    g_auto(Stage) stage;
+
+    probe_stage_open(&stage,
+        "plugin = keeper\n" REFUSE "script = rcpt=peek:bad");
+    g_assert_cmpstr(stage_rcpt(&stage, "ok@good.example"), ==,
+        "deliver; a:pass");
+    g_assert_nonnull(
+        strstr(stage_rcpt(&stage, "bad@good.example"), "reject 550"));
+    g_assert_cmpstr(probe_log(), ==, "a.rcpt a.rcpt");
 }
 
 static void
@@ -446,7 +476,9 @@ static const struct {
     { "dns", test_dns },
     { "dns-without-resolver", test_dns_without_resolver },
     { "rcpt-refuses", test_rcpt_refuses },
-    { "rcpt-is-remembered", test_rcpt_is_remembered },
+    { "rcpt-once-for-a-recipient", test_rcpt_runs_once_for_a_recipient },
+    { "rcpt-shared", test_rcpt_shared },
+    { "rcpt-shared-that-looks", test_rcpt_shared_that_looks },
     { "only-early-links-run-at-rcpt", test_only_early_links_run_at_rcpt },
     { "tag-by-client-takes-effect-later",
         test_tag_by_client_takes_effect_later },

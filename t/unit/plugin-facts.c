@@ -54,6 +54,8 @@ test_tags(void)
     g_assert_cmpstr(g_hash_table_lookup(facts.tags, "a.b-c_1"), ==, "y");
     g_assert_cmpint(wn_txn_facts_set_tag(&facts, "A", "x"), ==, WN_E_INVALID);
     g_assert_cmpint(wn_txn_facts_set_tag(&facts, "", "x"), ==, WN_E_INVALID);
+    g_assert_cmpint(wn_txn_facts_set_tag(&facts, "winnow.x", "x"), ==,
+        WN_E_INVALID);
     g_assert_cmpint(wn_txn_facts_set_tag(&facts, "a", "x\ny"), ==,
         WN_E_INVALID);
     g_assert_cmpint(wn_txn_facts_set_tag(&facts, "a", "\xff"), ==,

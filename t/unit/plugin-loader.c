@@ -3,8 +3,7 @@
 
 #include "core/base/publish.h"
 #include "core/plugin/module.h"
-#include "t/unit/plugin-loader_options.h"
-#include "t/unit/plugin-loader_sets.h"
+#include "t/unit/plugin-loader_declarations.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -142,7 +141,9 @@ static const Refusal refusals[] = {
         "does not export otherfile_LTX_winnow_plugin_v1" },
     { "misnamed", PREFIX PLUGIN("other", "") "WN_PLUGIN(misnamed, &plugin)\n",
         "calls itself \"other\", but its file is misnamed.so" },
-    { "newer", "#define WN_TARGET_MINOR 7\n" GOOD("newer"),
+    { "newer",
+        PREFIX PLUGIN("newer",
+            ".abi_minor = 7, .need_minor = 7") "WN_PLUGIN(newer, &plugin)\n",
         "needs ABI 1.7, this host has 1.0" },
     { "nothing", PREFIX "WN_PLUGIN(nothing, 0)\n",
         "its entry function returned nothing" },
@@ -169,8 +170,8 @@ test_newer_but_content(void)
 
     folder_init(&folder);
     if (!compile(&folder, "content",
-            "#define WN_TARGET_MINOR 7\n#define WN_NEED_MINOR 0\n" GOOD(
-                "content")))
+            PREFIX PLUGIN("content",
+                ".abi_minor = 7") "WN_PLUGIN(content, &plugin)\n"))
         return;
     loader = wn_loader_new(folder.path);
     g_assert_nonnull(wn_loader_get(loader, "content", &error));
@@ -193,7 +194,7 @@ test_no_module(void)
     text = write_file(&folder, "text.so", long_text, 0755);
     sub = g_build_filename(folder.path, "sub.so", NULL);
     g_assert_cmpint(g_mkdir(sub, 0755), ==, 0);
-    assert_refused(&folder, "text", "invalid ELF header");
+    assert_refused(&folder, "text", "text.so: is no ELF shared object");
     assert_refused(&folder, "absent", "No such file");
     assert_refused(&folder, "sub", "is not a regular file");
     assert_refused(&folder, "../text", "cannot be a plugin's name");
@@ -218,7 +219,7 @@ test_writable(void)
     g_assert_cmpint(g_chmod(folder.path, 01777), ==, 0);
     assert_refused(&folder, "loose", "is writable by everybody");
     g_assert_cmpint(g_chmod(folder.path, 0755), ==, 0);
-    assert_refused(&folder, "loose", "file too short");
+    assert_refused(&folder, "loose", "loose.so: is");
 }
 
 /* A folder above the plugins' is as dangerous. */
@@ -312,6 +313,7 @@ test_damaged(void)
     g_auto(Folder) folder;
     g_autofree char *path = NULL;
     g_autofree char *bytes = NULL;
+    char machine[2];
     gsize len;
 
     folder_init(&folder);
@@ -320,11 +322,19 @@ test_damaged(void)
     path = g_build_filename(folder.path, "damaged.so", NULL);
     g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
     g_assert_true(g_file_set_contents(path, bytes, 40, NULL));
-    assert_refused(&folder, "damaged", "file too short");
+    assert_refused(&folder, "damaged", "damaged.so: is cut off, or damaged");
+    memcpy(machine, bytes + 18, 2);
     bytes[18] = (char)0xF3; /* e_machine: RISC-V */
     bytes[19] = 0;
     g_assert_true(g_file_set_contents(path, bytes, (gssize)len, NULL));
-    assert_refused(&folder, "damaged", "damaged.so");
+    assert_refused(&folder, "damaged", "is made for RISC-V (ELF machine 243)");
+    memcpy(bytes + 18, machine, 2);
+    g_assert_true(g_file_set_contents(path, bytes, 5000, NULL));
+    assert_refused(&folder, "damaged", "is cut off, or damaged");
+    g_assert_true(g_file_set_contents(path, "text\n", 5, NULL));
+    assert_refused(&folder, "damaged", "is no ELF shared object");
+    g_assert_true(g_file_set_contents(path, "", 0, NULL));
+    assert_refused(&folder, "damaged", "is empty");
 }
 
 static void
@@ -388,104 +398,6 @@ test_catalogue_tells_refusals(void)
 /*
  * Declarations: what wn_module_new() refuses
  */
-
-typedef struct Declaration {
-    const char *name;
-    WnPlugin plugin;
-    const char *reason;
-} Declaration;
-
-#define DECLARE(size, major, option, own_name, own_start)                 \
-    .struct_size = (size), .abi_major = (major), .option_size = (option), \
-    .dataset_size = sizeof(WnDataset), .name = (own_name),                \
-    .instance_new = (own_start)
-#define BASE DECLARE(sizeof(WnPlugin), 1, sizeof(WnOption), "p", start)
-#define WITH(opts)                                  \
-    {                                               \
-        BASE, .filter = &a_filter, WN_OPTIONS(opts) \
-    }
-
-static const Declaration declarations[] = {
-    { "major",
-        { DECLARE(sizeof(WnPlugin), 2, sizeof(WnOption), "p", start),
-            .filter = &a_filter },
-        "is made for major 2 of the ABI, this host has 1" },
-    { "size",
-        { DECLARE(16, 1, sizeof(WnOption), "p", start), .filter = &a_filter },
-        "declares 16 bytes of WnPlugin" },
-    { "need", { BASE, .need_minor = 7, .filter = &a_filter },
-        "needs ABI 1.7, this host has 1.0" },
-    { "no-name",
-        { DECLARE(sizeof(WnPlugin), 1, sizeof(WnOption), NULL, start),
-            .filter = &a_filter },
-        "calls itself \"\"" },
-    { "neither", { BASE }, "is neither a filter nor an action" },
-    { "both", { BASE, .filter = &a_filter, .action = &an_action },
-        "is both a filter and an action" },
-    { "no-start",
-        { DECLARE(sizeof(WnPlugin), 1, sizeof(WnOption), "p", NULL),
-            .filter = &a_filter },
-        "has no instance_new" },
-    { "filter-size", { BASE, .filter = &short_filter },
-        "declares 8 bytes of WnFilter" },
-    { "action-size", { BASE, .action = &short_action },
-        "declares 8 bytes of WnAction" },
-    { "too-many-options", { BASE, .filter = &a_filter, .n_options = 257 },
-        "declares 257 options, at most 256 are allowed" },
-    { "too-many-datasets", { BASE, .filter = &a_filter, .n_datasets = 65 },
-        "declares 65 data sets, at most 64 are allowed" },
-    { "datasets-absent", { BASE, .filter = &a_filter, .n_datasets = 1 },
-        "declares data sets" },
-    { "no-apply", { BASE, .action = &idle_action },
-        "is an action without apply" },
-    { "option-size",
-        { DECLARE(sizeof(WnPlugin), 1, 8, "p", start), .filter = &a_filter,
-            WN_OPTIONS(twice) },
-        "declares options of 8 bytes" },
-    { "options-absent", { BASE, .filter = &a_filter, .n_options = 3 },
-        "declares options" },
-    { "option-bad-name", WITH(bad_name),
-        "option 0 has no proper name: \"Zone\"" },
-    { "option-no-name", WITH(no_name), "option 0 has no proper name" },
-    { "option-of-the-core", WITH(core_name),
-        "option \"on_error\" has the name of one of winnow's own" },
-    { "option-twice", WITH(twice), "option \"a\" is declared twice" },
-    { "option-type", WITH(no_type), "option \"a\" has the unknown type 77" },
-    { "option-choices", WITH(no_choices), "is an ENUM without choices" },
-    { "option-no-fallback", WITH(no_fallback),
-        "option \"a\" has no fallback and is not required" },
-    { "option-two-minds", WITH(two_minds),
-        "option \"a\" is required and has a fallback" },
-    { "option-odd-fallback", WITH(odd_fallback),
-        "the fallback of option \"a\" is no good: \"many\" is not a number" },
-    { "option-fallback-outside", WITH(fallback_outside),
-        "the fallback of option \"a\" is no good: expected a number from 1"
-        " to 5" },
-    { "option-limits", WITH(odd_limits), "has a min above its max" },
-    { "option-file", WITH(odd_file),
-        "option \"a\" names files but is no string" },
-    { "datasets", { BASE, .filter = &a_filter, WN_DATASETS(same_sets) },
-        "data set \"urls\" is declared twice" },
-    { "dataset-name",
-        { BASE, .filter = &a_filter, WN_DATASETS(set_without_name) },
-        "has no proper name: \"a b\"" },
-    { "dataset-compile",
-        { BASE, .filter = &a_filter, WN_DATASETS(set_without_compile) },
-        "data set \"a\" lacks compile or check" },
-    { "dataset-columns",
-        { BASE, .filter = &a_filter, WN_DATASETS(set_odd_columns) },
-        "has no proper columns: \"value,,x\"" },
-    { "dataset-source",
-        { BASE, .filter = &a_filter, WN_DATASETS(set_odd_source) },
-        "has no proper source: \"../a\"" },
-    { "dataset-of-nothing",
-        { BASE, .filter = &a_filter, WN_DATASETS(set_of_nothing) },
-        "neither a source nor an option of its name" },
-    { "dataset-option",
-        { BASE, .filter = &a_filter, WN_OPTIONS(no_file_option),
-            WN_DATASETS(set_of_no_file) },
-        "has the name of a data set but names no files" },
-};
 
 static void
 test_declaration(const void *data)

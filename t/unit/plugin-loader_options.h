@@ -49,9 +49,26 @@ static const WnAction idle_action = { .struct_size = sizeof idle_action };
 
 static const WnOption bad_name[] = { OPTION(.name = "Zone", .type = WN_OPT_BOOL,
     .fallback = "no") };
+#define NOWHERE ((const void *)8)
+static const char endless[] =
+    "a version that is far longer than the longest that can be of any use";
+static const WnOption wild_name[] = { OPTION(.name = NOWHERE,
+    .type = WN_OPT_BOOL, .fallback = "no") };
+static const WnOption wild_help[] = {
+    { .name = "a", .help = NOWHERE, .type = WN_OPT_BOOL, .fallback = "no" }
+};
+static const WnOption wild_choices[] = { OPTION(.name = "a",
+    .type = WN_OPT_ENUM, .fallback = "no", .choices = NOWHERE) };
+static const WnOption two_lines[] = {
+    { .name = "a", .help = "b\nc", .type = WN_OPT_BOOL, .fallback = "no" }
+};
 static const WnOption no_name[] = { OPTION(.type = WN_OPT_BOOL,
     .fallback = "no") };
 static const WnOption core_name[] = { OPTION(.name = "on_error",
+    .type = WN_OPT_BOOL, .fallback = "no") };
+static const WnOption later_name[] = { OPTION(.name = "on_friday",
+    .type = WN_OPT_BOOL, .fallback = "no") };
+static const WnOption winnow_name[] = { OPTION(.name = "winnow_mode",
     .type = WN_OPT_BOOL, .fallback = "no") };
 static const WnOption twice[] = {
     OPTION(.name = "a", .type = WN_OPT_BOOL, .fallback = "no"),

@@ -32,6 +32,8 @@ set_check(const void *blob, size_t size, WnError *err)
         }                                                           \
     }
 static const WnDataset set_without_name[] = SET(.name = "a b");
+static const WnDataset set_of_winnow[] = SET(.name = "winnow_list",
+    .source = "a_entry");
 static const WnDataset set_without_compile[] = {
     { .name = "a", .source = "a_entry", .check = set_check }
 };

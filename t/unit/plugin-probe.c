@@ -474,11 +474,12 @@ static const WnFilter gate_filter = {
     .mail = probe_mail,
     .rcpt = probe_rcpt,
 };
-static const WnFilter single_filter = {
-    .struct_size = sizeof(WnFilter),
+static const WnFilter keeper_filter = { .struct_size = sizeof(WnFilter),
+    .flags = WN_FILTER_RCPT_SHARED,
+    .rcpt = probe_rcpt };
+static const WnFilter single_filter = { .struct_size = sizeof(WnFilter),
     .flags = WN_FILTER_SHARED,
-    .message = probe_message,
-};
+    .message = probe_message };
 
 #define PROBE(variable, plugin_name, plugin_filter)                         \
     static const WnPlugin variable = { WN_PLUGIN_HEAD, .name = plugin_name, \
@@ -490,6 +491,7 @@ static const WnFilter single_filter = {
 
 PROBE(probe_plugin, "probe", &probe_filter);
 PROBE(gate_plugin, "gate", &gate_filter);
+PROBE(keeper_plugin, "keeper", &keeper_filter);
 PROBE(single_plugin, "single", &single_filter);
 
 /*
@@ -579,7 +581,7 @@ ACT(act_plugin, "act", &act_action);
 ACT(mild_plugin, "mild", &mild_action);
 
 const struct WnPlugin *const probe_plugins[] = { &probe_plugin, &gate_plugin,
-    &single_plugin, &act_plugin, &mild_plugin, NULL };
+    &keeper_plugin, &single_plugin, &act_plugin, &mild_plugin, NULL };
 
 void
 probe_stage_open(Stage *stage, const char *keys)

@@ -23,7 +23,8 @@
  *    states               asks for all that is not allowed, match with results
  *
  * "probe" has all hooks, "gate" only those of the client and the envelope,
- * "single" is shared between scopes.  The action "act" does what its option
+ * "keeper" has rcpt only, shared between recipients, "single" message, shared
+ * between scopes.  The action "act" does what its option
  * "do" says: words deliver, reject, tempfail, discard, odd, prefix:TEXT,
  * add:NAME=VALUE, to:ADDRESS, reply:CODE:ENHANCED:TEXT, why (rejects, and tells
  * what it was given).

@@ -100,6 +100,33 @@ test_fallbacks(void)
 }
 
 static void
+test_other_types(void)
+{
+    static const char *const plain[] = { "bool", "int", "duration", "size",
+        "score", "enum", "list", "nets", "files" };
+    g_autoptr(WnSettings) settings = NULL;
+    WnPluginInfo *info = make_info();
+    const WnSettingsApi *api = wn_settings_api();
+    WnSettingPair address = { WN_SPAN("address"), WN_SPAN("a@b.example") };
+    unsigned n;
+
+    settings = make(info, NULL, &address, 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(plain); i++) {
+        g_assert_nonnull(wn_plugin_info_option(info, plain[i], &n));
+        g_assert_cmpstr(api->string(settings, n).ptr, ==, "");
+    }
+    g_assert_nonnull(wn_plugin_info_option(info, "address", &n));
+    g_assert_cmpstr(api->string(settings, n).ptr, ==, "a@b.example");
+    g_assert_cmpint(api->integer(settings, n), ==, 0);
+    g_assert_cmpuint(api->count(settings, n), ==, 0);
+    g_assert_cmpstr(api->item(settings, n, 0).ptr, ==, "");
+    g_assert_cmpint(api->net_match(settings, n, (const uint8_t *)"\1\1\1\1", 4),
+        ==, WN_E_NOT_FOUND);
+    wn_settings_free(g_steal_pointer(&settings));
+    wn_plugin_info_free(info);
+}
+
+static void
 test_networks(void)
 {
     static const uint8_t inner[] = { 10, 1, 2, 3 };
@@ -184,6 +211,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/plugin/settings/fallbacks", test_fallbacks);
+    g_test_add_func("/plugin/settings/other-types", test_other_types);
     g_test_add_func("/plugin/settings/networks", test_networks);
     g_test_add_func("/plugin/settings/layers", test_layers);
     g_test_add_func("/plugin/settings/content", test_content);

@@ -50,6 +50,9 @@ static void
 test_content(void)
 {
     g_assert_cmpuint(wn_skips_content(WN_SPAN_EMPTY), !=, 0);
+    g_assert_cmpuint(wn_skips_content_len(0), ==, 0);
+    g_assert_cmpuint(wn_skips_content_len(wn_skips_content(WN_SPAN("four"))),
+        ==, 4);
     g_assert_cmpuint(wn_skips_content(WN_SPAN("a")), ==,
         wn_skips_content(WN_SPAN("a")));
     g_assert_cmpuint(wn_skips_content(WN_SPAN("a")), !=,

@@ -108,8 +108,8 @@ stage_start(Stage *self)
     wn_config_check_filters(self->config, self->catalogue,
         self->files.problems);
     make_snapshot(self);
-    self->host = wn_chain_host_new(self->loop, self->config, self->loader,
-        self->resolver, self->files.problems);
+    self->host = wn_chain_host_new(self->loop, self->config, self->resolver);
+    wn_chain_host_load(self->host, self->loader, self->files.problems);
 }
 
 void
@@ -281,6 +281,12 @@ class_of(const Stage *self, const char *recipient)
     g_assert_true(
         wn_snapshot_domain(self->snapshot, wn_span_str(at + 1), &domain));
     return domain.class_id + self->shift_classes;
+}
+
+void
+stage_ahead(Stage *self, const char *recipient)
+{
+    wn_chain_ahead(self->txn, class_of(self, recipient));
 }
 
 WnChainRun *

@@ -52,6 +52,9 @@ void stage_mail(Stage *self, const char *sender);
 void stage_reset(Stage *self); /* ends the transaction */
 void stage_hang_up(Stage *self);
 
+/* Lets the filters of the recipient's domain look ahead. */
+void stage_ahead(Stage *self, const char *recipient);
+
 /* Each starts a run; stage_wait() gives what came of it. */
 void stage_run_connect(Stage *self);
 WnChainRun *stage_run_rcpt(Stage *self, const char *recipient);

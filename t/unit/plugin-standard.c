@@ -336,7 +336,8 @@ test_catalogue(void)
         uint32_t flags;
     } plugins[] = {
         { "delete", WN_PLUGIN_ACTION, WN_PLUGIN_NEVER_REFUSES },
-        { "firewall", WN_PLUGIN_FILTER, WN_PLUGIN_CLIENT_LEVEL },
+        { "firewall", WN_PLUGIN_FILTER,
+            WN_PLUGIN_CLIENT_LEVEL | WN_PLUGIN_LOOKS_AHEAD },
         { "forward", WN_PLUGIN_ACTION, WN_PLUGIN_NEVER_REFUSES },
         { "modify_subject", WN_PLUGIN_ACTION, WN_PLUGIN_NEVER_REFUSES },
         { "phrase", WN_PLUGIN_FILTER, 0 },

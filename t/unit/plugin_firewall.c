@@ -100,7 +100,7 @@ ask(Scene *self, const char *sender)
 static int64_t
 metric(const char *name)
 {
-    g_autofree char *full = g_strconcat("winnow_firewall_", name, NULL);
+    g_autofree char *full = g_strconcat("winnow_ext_firewall_", name, NULL);
 
     return wn_metrics_lookup(full, "instance=\"firewall\"");
 }

@@ -215,7 +215,7 @@ test_problems(void)
 static int64_t
 metric(const char *name)
 {
-    g_autofree char *full = g_strconcat("winnow_geoip_", name, NULL);
+    g_autofree char *full = g_strconcat("winnow_ext_geoip_", name, NULL);
 
     return wn_metrics_lookup(full, "instance=\"geoip\"");
 }

@@ -159,11 +159,14 @@ random_mail(void)
     return g_string_free(out, FALSE);
 }
 
-/* What is left out changes no score. */
+/* What is left out changes no score.  Another order may cost more for one
+ * message; it does not for many. */
 static void
 test_scores(void)
 {
     g_autoptr(PatternMatcher) matcher = pattern_matcher_new();
+    uint64_t work_some = 0;
+    uint64_t work_all = 0;
 
     for (int i = 0; i < 150; i++) {
         g_autofree char *text = random_rules();
@@ -178,8 +181,10 @@ test_scores(void)
         pattern_engine_run(some, matcher, fake_mail_view(mail), &results);
         if (wanted.score != results.score)
             g_error("%s\n%s", text, bytes);
-        g_assert_cmpuint(results.work, <=, wanted.work);
+        work_some += results.work;
+        work_all += wanted.work;
     }
+    g_assert_cmpuint(work_some, <=, work_all);
 }
 
 /* The costly rule is not run when the cheap one decides, nor one that no score

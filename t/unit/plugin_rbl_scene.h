@@ -143,7 +143,7 @@ decided_after(Scene *self, int64_t ms)
 static inline int64_t
 metric(const char *name)
 {
-    g_autofree char *full = g_strconcat("winnow_rbl_", name, NULL);
+    g_autofree char *full = g_strconcat("winnow_ext_rbl_", name, NULL);
 
     return wn_metrics_lookup(full, "instance=\"rbl\"");
 }

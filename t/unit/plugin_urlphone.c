@@ -173,7 +173,7 @@ test_old_point(void)
 static int64_t
 switched_off(void)
 {
-    return wn_metrics_lookup("winnow_urlphone_switched_off",
+    return wn_metrics_lookup("winnow_ext_urlphone_switched_off",
         "instance=\"urlphone\"");
 }
 

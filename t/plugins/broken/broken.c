@@ -7,14 +7,18 @@
 
 #include <winnow/plugin.h>
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     GOOD,
     READS_PAST_END,
-    KEEPS_HELO,
+    KEEPS_MEMORY,
     KEEPS_CALL,
     KEEPS_URL,
     KEEPS_ANSWER,
@@ -34,7 +38,14 @@ enum {
     COPIES_HOST,
     SILENT_REFUSAL,
     COUNTS_ON_CALLBACK,
-    BAD_LEVEL
+    BAD_LEVEL,
+    IGNORES_MEMORY,
+    ONE_READ,
+    BLOCKING_SOCKET,
+    BURNS,
+    MEASURES_MAIL,
+    ABORTS,
+    HANGS
 };
 
 typedef struct Broken {
@@ -45,6 +56,7 @@ typedef struct Broken {
     const WnAnswer *answer;
     unsigned n_answers;
     void *freed;
+    int64_t mail_ms;
 } Broken;
 
 static volatile unsigned sink;
@@ -65,6 +77,10 @@ broken_new(const WnHost *host, const WnSettings *settings, void **self,
         return WN_E_UNSUPPORTED;
     }
     broken = calloc(1, sizeof *broken);
+    if (RULE != IGNORES_MEMORY && broken == NULL) {
+        wn_error_set(err, "out of memory");
+        return WN_E_FAILED;
+    }
     broken->host = host;
     last = broken;
     *self = broken;
@@ -80,6 +96,33 @@ broken_free(void *self)
         free(self);
 }
 
+static void
+burn(void)
+{
+    clock_t end = clock() + CLOCKS_PER_SEC / 4;
+
+    while (clock() < end)
+        sink++;
+}
+
+static WnVerdict
+broken_mail(void *self, WnCall *call)
+{
+    Broken *broken = self;
+
+    (void)call;
+    broken->mail_ms = broken->host->timer->monotonic_ms(broken->host);
+    return WN_PASS;
+}
+
+static void
+hang(void)
+{
+    signal(SIGALRM, SIG_IGN);
+    for (;;)
+        pause();
+}
+
 static WnVerdict
 broken_rcpt(void *self, WnCall *call)
 {
@@ -89,14 +132,20 @@ broken_rcpt(void *self, WnCall *call)
 
     if (RULE == READS_PAST_END)
         sink += (unsigned char)client->helo.ptr[client->helo.len + 1];
-    if (RULE == KEEPS_HELO)
-        broken->helo = host->facts->domain(call).ptr;
+    if (RULE == KEEPS_MEMORY)
+        broken->helo = host->call->alloc(call, WN_LIFE_CALL, 8);
     if (RULE == KEEPS_CALL)
         broken->call = call;
     if (RULE == UMASK)
         umask(0);
     if (RULE == SLEEPS)
         usleep(600000);
+    if (RULE == BURNS)
+        burn();
+    if (RULE == ABORTS)
+        abort();
+    if (RULE == HANGS)
+        hang();
     if (RULE == EXITS)
         exit(0);
     if (RULE == LEAKS_DESCRIPTOR)
@@ -141,6 +190,41 @@ ask(Broken *broken, WnCall *call)
     return WN_PENDING;
 }
 
+static void
+hang_up(void *user)
+{
+    close(*(int *)user);
+}
+
+/* Takes what one recv() gives for all of the answer. */
+static WnVerdict
+on_readable(void *user, WnCall *call, int fd, uint32_t events)
+{
+    char answer[16];
+    ssize_t n = recv(fd, answer, sizeof answer, 0);
+
+    (void)user;
+    (void)call;
+    (void)events;
+    return n == 4 && memcmp(answer, "yes\n", 4) == 0 ? WN_PASS : WN_FAIL;
+}
+
+static WnVerdict
+converse(Broken *broken, WnCall *call)
+{
+    const WnHost *host = broken->host;
+    struct sockaddr_un address = { AF_UNIX, "/run/peer" };
+    int kind = RULE == BLOCKING_SOCKET ? 0 : SOCK_NONBLOCK;
+    int *fd = host->call->alloc(call, WN_LIFE_CALL, sizeof *fd);
+
+    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | kind, 0);
+    if (host->call->at_end(call, hang_up, fd) != WN_OK
+        || connect(*fd, (struct sockaddr *)&address, sizeof address) != 0
+        || host->io->wait(call, *fd, WN_IO_READ, on_readable, broken) != WN_OK)
+        return WN_FAIL;
+    return WN_PENDING;
+}
+
 static WnVerdict
 broken_message(void *self, WnCall *call)
 {
@@ -148,7 +232,7 @@ broken_message(void *self, WnCall *call)
     const WnHost *host = broken->host;
 
     switch (RULE) {
-    case KEEPS_HELO:
+    case KEEPS_MEMORY:
         sink += (unsigned char)broken->helo[0];
         break;
     case KEEPS_CALL:
@@ -157,6 +241,9 @@ broken_message(void *self, WnCall *call)
     case KEEPS_URL:
         broken->url = host->message->url(call, 0);
         break;
+    case MEASURES_MAIL:
+        return host->timer->monotonic_ms(host) > broken->mail_ms ? WN_FAIL
+                                                                 : WN_PASS;
     case WRITES_PAST_END:
         memset(host->call->alloc(call, WN_LIFE_CALL, 10), 'x', 11);
         break;
@@ -175,6 +262,9 @@ broken_message(void *self, WnCall *call)
 
         return copy.log->enabled(&copy, WN_LOG_INFO) ? WN_PASS : WN_FAIL;
     }
+    case ONE_READ:
+    case BLOCKING_SOCKET:
+        return converse(broken, call);
     case KEEPS_ANSWER:
     case ORDER:
     case COUNTS_ON_CALLBACK:
@@ -196,7 +286,8 @@ broken_connection_end(void *self, WnCall *call)
 }
 
 static const WnFilter filter = { .struct_size = sizeof(WnFilter),
-    .rcpt = broken_rcpt,
+    .mail = RULE == MEASURES_MAIL ? broken_mail : NULL,
+    .rcpt = RULE == MEASURES_MAIL ? NULL : broken_rcpt,
     .message = broken_message,
     .connection_end = broken_connection_end };
 

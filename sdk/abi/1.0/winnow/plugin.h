@@ -19,18 +19,22 @@
  * Words used below
  *    instance  one configured use of a plugin, in one worker process
  *    call      one run of one hook for one instance
- *    scope     the recipients of a transaction that share one set of
- *              settings; message hooks run once for each scope
+ *    chain     the filters of a domain, in the operator's order
+ *    scope     the recipients of a transaction whose domains have one chain
+ *              with equal settings
  *
  * Rules that hold everywhere
  *    Memory    Whoever allocates frees.  A pointer from the host stays good
  *              for the lifetime named with it; what the plugin passes in is
  *              copied before the host function returns.
  *    Threads   The host calls a plugin from one thread, never reentrantly.
- *              Host functions may be called on that thread only.
+ *              Host functions may be called on that thread only, and only
+ *              while the host calls the plugin; a WnCall only by its own hook
+ *              and callbacks.
  *    Time      A hook must not block.  Anything that waits is started with
  *              dns, timer or io, and the hook returns WN_PENDING.
- *    Strings   UTF-8 without NUL bytes unless said otherwise.
+ *    Strings   UTF-8 without NUL bytes unless said otherwise.  What comes from
+ *              a client (HELO, addresses) may hold bytes that are not UTF-8.
  *    Pointers  No argument may be NULL unless its function says so.  A result
  *              is never NULL unless its function says so.
  *    Phases    Where a function belongs to certain hooks, others get
@@ -44,12 +48,63 @@
  * Limits, which a later host may raise and never lowers
  *    plugin       256 options of 256 choices each, 64 data sets of 16 columns;
  *                 the names of all three [a-z][a-z0-9_]*, at most 64 bytes
+ *    texts        bytes in name, source and each choice 64, version 64, license
+ *                 128, summary and author 512, help 1024, fallback 4096,
+ *                 columns 1024; UTF-8 without control characters.  A plugin
+ *                 with another is refused
  *    instance     64 metrics, 16 functions of timer->every
  *    connection   64 KiB of memory of life WN_LIFE_CONN, all instances
  *                 together; a connection that takes more is ended with 421
  *    transaction  64 tags
- *    call         100 findings, 256 outstanding operations, 64 prefetches
+ *    call         100 findings, 256 outstanding operations, 64 prefetches, 64
+ *                 functions of at_end, 32 fields of add_header, 16 MiB in one
+ *                 alloc
  *    apply        100 edits
+ *
+ * Names that are winnow's
+ *    options      plugin, enabled, position, action, score, timeout, on_error,
+ *                 on_match, decide; what begins with "on_" or "winnow_"; what
+ *                 has a dot.  A plugin that declares one is refused.  One
+ *                 option's meaning is fixed: message->phone uses "country".
+ *    data sets    the same
+ *    metrics      all but winnow_ext_..., of which <plugin>_... is yours
+ *    tags         what begins with "winnow."
+ *    interfaces   ids without a dot
+ *    environment  variables that begin with "WINNOW_"
+ *
+ * When a worker dies
+ *    A process that dies, by a crash or because a hook hung, takes along what
+ *    plugins kept in it: memory of every life, slots, tags, self.  The next
+ *    one makes instances anew and goes on with the connections.  There slots
+ *    are NULL, and hooks that ran before may run again, for the same client,
+ *    transaction, recipient or message.  at_end, transaction_end and
+ *    connection_end of the dead process never come.  So an effect outside may
+ *    happen twice, and what must be paired with an end needs another way out: a
+ *    time-out, or shared, which survives.  Each worker has an instance of its
+ *    own, and while a reload lasts there are workers of both configurations.
+ *    An instance whose plugin ends processes too often is switched off: nothing
+ *    of it is called any more, until a reload, not even to free.
+ *
+ * What a plugin may do
+ *    It runs in a process that the kernel confines, as far as the machine can:
+ *    what is not named here fails, mostly with EPERM or EACCES.
+ *      files      Reading: what options in conf.d name and, unless winnow's
+ *                 own files lie there, the folder that it is in; plugins,
+ *                 libraries, what names of hosts, certificates and time zones
+ *                 need.  Not what only a domain's settings name: make that a
+ *                 data set.  Writing: nothing but /dev/null.
+ *      network    Sockets of AF_INET, AF_INET6 and AF_UNIX that are not
+ *                 SOCK_SEQPACKET, and connect().  No listen(), no accept().
+ *      processes  Threads.  No fork, no exec, no signal but to itself, no
+ *                 interval timers, no change of identity, limits, priority, or
+ *                 of a file's mode and owner.
+ *      memory     malloc() may return NULL: the process has a limit.
+ *    compile, check and check_row of data sets run in a process without any
+ *    socket that may read the configuration, lists and plugins.  So do
+ *    instance_new and policy_new in `winnowctl check` and before each reload,
+ *    besides the workers: they open no connection, or the configuration would
+ *    be refused; a hook connects when it first needs to.  A later host may
+ *    confine more only where nothing named here is lost.
  */
 
 #include <stdarg.h>
@@ -80,6 +135,10 @@ extern "C" {
  */
 #ifndef WN_NEED_MINOR
 #define WN_NEED_MINOR WN_TARGET_MINOR
+#endif
+
+#if WN_TARGET_MINOR > WN_ABI_MINOR || WN_NEED_MINOR > WN_ABI_MINOR
+#error "WN_TARGET_MINOR or WN_NEED_MINOR is newer than this header"
 #endif
 
 #ifdef __cplusplus
@@ -118,21 +177,22 @@ typedef struct WnStr {
     size_t len;
 } WnStr;
 
-/* What host functions and instance_new return: 0, or one of these.  Any other
- * negative number is an error too. */
+/* What host functions return, and instance_new, policy_new and the functions of
+ * a data set: 0, or one of these.  Any other number but 0 is an error too.
+ * Later hosts may return numbers that this header does not name. */
 enum {
     WN_OK = 0,
     WN_E_INVALID = -1,     /* an argument is wrong */
     WN_E_STATE = -2,       /* not allowed in this hook */
-    WN_E_LIMIT = -3,       /* a configured limit is reached */
-    WN_E_NOT_FOUND = -4,   /* no such name, index or data set */
+    WN_E_LIMIT = -3,       /* a limit is reached */
+    WN_E_NOT_FOUND = -4,   /* there is none */
     WN_E_UNSUPPORTED = -5, /* this host does not do that */
     WN_E_FAILED = -6       /* it was tried and failed; the host logged why */
 };
 
 /* Filled by the plugin where a function has an err argument: one line for the
- * operator, without the plugin's name.  Truncated, not overrun: use
- * wn_error_set(). */
+ * operator, without the plugin's name, with a NUL behind it.  Empty before.
+ * Truncated, not overrun: use wn_error_set(). */
 typedef struct WnError {
     uint32_t struct_size; /* set by the host */
     char text[252];
@@ -144,7 +204,7 @@ enum {
     WN_PASS = 0,    /* nothing found */
     WN_MATCH = 1,   /* found: at least one finding was reported in this call;
                      * without one it counts as WN_FAIL */
-    WN_TRUST = 2,   /* deliver; later filters are skipped for this scope */
+    WN_TRUST = 2,   /* deliver; later filters of the chain are skipped */
     WN_PENDING = 3, /* operations are outstanding; one of their callbacks will
                      * return the verdict */
     WN_FAIL = 4,    /* could not tell; the instance's on_error option decides
@@ -170,7 +230,8 @@ enum {
     WN_LIFE_CALL = 0, /* until this call's verdict */
     WN_LIFE_TXN = 1,  /* until RSET, the end of DATA, or the connection's end;
                        * transaction_end still sees it */
-    WN_LIFE_CONN = 2  /* until the connection ends */
+    WN_LIFE_CONN = 2  /* until the connection ends; connection_end still sees
+                       * it */
 };
 
 /*
@@ -206,12 +267,13 @@ enum {
 };
 
 typedef struct WnOption {
-    const char *name; /* [a-z][a-z0-9_]*, unique in the plugin */
+    const char *name; /* [a-z][a-z0-9_]*, unique in the plugin, not winnow's */
     const char *help; /* one sentence, shown by winnowctl */
     WnOptionType type;
     uint32_t flags;
     const char *fallback; /* as written in a file; NULL with WN_OPT_REQUIRED */
-    int64_t min, max;     /* both 0: no limits.  Lists: number of items */
+    int64_t min, max;     /* both 0: no limits.  In the unit of integer();
+                           * lists: number of items; strings: bytes */
     const char *const *choices; /* WN_OPT_ENUM: NULL-terminated */
 } WnOption;
 
@@ -227,16 +289,16 @@ typedef struct WnSettingsApi {
      * value against min, max and choices. */
     int64_t (*integer)(const WnSettings *settings, uint32_t index);
 
-    /* STRING, ADDRESS.  Lifetime: that of settings. */
+    /* STRING, ADDRESS, nothing else.  Lifetime: that of settings. */
     WnStr (*string)(const WnSettings *settings, uint32_t index);
 
-    /* Lists, in the order written.  Lifetime: that of settings. */
+    /* All four lists, in the order written.  Lifetime: that of settings. */
     uint32_t (*count)(const WnSettings *settings, uint32_t index);
     WnStr (*item)(const WnSettings *settings, uint32_t index, uint32_t n);
 
     /* NET_LIST: the position of the narrowest network that holds the address
-     * (4 or 16 bytes, network order), WN_E_NOT_FOUND, or WN_E_INVALID for
-     * another length. */
+     * (4 or 16 bytes, network order), of equal ones the first; WN_E_NOT_FOUND,
+     * also for an option of another type; WN_E_INVALID for another length. */
     int32_t (*net_match)(const WnSettings *settings, uint32_t index,
         const uint8_t *address, uint32_t address_len);
 } WnSettingsApi;
@@ -255,6 +317,10 @@ enum {
     WN_RDNS_UNKNOWN = 3   /* DNS did not answer */
 };
 
+/* One object for a connection.  What is learned later changes in it from one
+ * call to the next, never during a call's own code: rdns, which may still be
+ * WN_RDNS_UNKNOWN at the first hooks, helo and tls_version.  Strings that it
+ * pointed to stay good for the connection. */
 typedef struct WnClient {
     uint32_t struct_size;
     uint32_t address_len; /* 4 or 16 */
@@ -290,16 +356,17 @@ typedef struct WnFactsApi {
     /* Lifetime: transaction.  NULL before MAIL. */
     const WnAddress *(*sender)(const WnCall *call);
 
-    /* The recipients in this call's scope, 0 before RCPT; in rcpt just the one
-     * asked about.  recipient() gives NULL for an n past the last.  Lifetime:
-     * transaction. */
+    /* The recipients in this call's scope, 0 before RCPT; in rcpt, and in an
+     * apply before there is a message, just the one asked about.  recipient()
+     * gives NULL for an n past the last.  Lifetime: transaction. */
     uint32_t (*n_recipients)(const WnCall *call);
     const WnAddress *(*recipient)(const WnCall *call, uint32_t n);
 
-    /* All recipients accepted so far, in any scope. */
+    /* All recipients accepted so far, in any scope; 0 before RCPT. */
     uint32_t (*n_recipients_total)(const WnCall *call);
 
-    /* The customer domain whose settings apply; empty before RCPT. */
+    /* The domain of the first of these recipients; others may be of domains
+     * with equal settings.  Empty before RCPT.  Lifetime: transaction. */
     WnStr (*domain)(const WnCall *call);
 
     /* The transaction's id as it appears in the log; empty before MAIL.
@@ -312,8 +379,9 @@ typedef struct WnFactsApi {
     WnStr (*tag)(const WnCall *call, const char *name, int32_t *found);
 
     /* Only in transaction_end: the WnDisposition of the call's scope, or
-     * WN_E_NOT_FOUND if the client went away before there was one, and in
-     * every other hook. */
+     * WN_E_NOT_FOUND if it ended before there was one; WN_E_NOT_FOUND, too, in
+     * every other hook.  What filters decided: the message may still have been
+     * refused for another reason. */
     int32_t (*outcome)(const WnCall *call);
 } WnFactsApi;
 
@@ -325,7 +393,8 @@ typedef struct WnHeader {
     uint32_t struct_size;
     uint32_t reserved;
     WnStr name;  /* as written */
-    WnStr raw;   /* after the colon, folded, with its line ends (raw) */
+    WnStr raw;   /* after the colon, folded, with its line ends (raw).  Where it
+                  * lies is nobody's business: see message->body */
     WnStr value; /* unfolded, trimmed, encoded words decoded */
 } WnHeader;
 
@@ -457,7 +526,8 @@ typedef struct WnMessageApi {
     uint32_t (*n_headers)(WnCall *call);
     const WnHeader *(*header)(WnCall *call, uint32_t n); /* top first */
 
-    /* The nth header of that name, any case; NULL if there is none. */
+    /* The nth header of that name, top first from 0, any case; NULL if there is
+     * none. */
     const WnHeader *(*header_named)(WnCall *call, const char *name, uint32_t n);
 
     uint32_t (*n_parts)(WnCall *call);
@@ -478,6 +548,11 @@ typedef struct WnMessageApi {
      * have none (WN_PHONE_NATIONAL), and fewer layouts count as numbers. */
     uint32_t (*n_phones)(WnCall *call);
     const WnPhone *(*phone)(WnCall *call, uint32_t n);
+
+    /* What stands behind the header and its empty line (raw).  Empty if there
+     * is nothing; where the empty line is missing, what follows the last field
+     * (WN_MSG_NO_SEPARATOR). */
+    WnStr (*body)(WnCall *call);
 } WnMessageApi;
 
 /*
@@ -486,9 +561,10 @@ typedef struct WnMessageApi {
 
 typedef struct WnFinding {
     uint32_t struct_size; /* sizeof(WnFinding) */
-    int32_t score;        /* thousandths of a point; 0: the option "score" */
+    int32_t score;        /* thousandths of a point; 0: not said, and a later
+                           * host may put one for it */
     const char *rule;     /* short, stable, no spaces: "spamhaus-zen"; cut at
-                           * 64 bytes */
+                           * 64 bytes; not NULL, not empty */
     const char
         *evidence; /* for people, one line, cut at 200 bytes; may be NULL */
 } WnFinding;
@@ -499,28 +575,33 @@ typedef struct WnCallApi {
     uint32_t struct_size;
     uint32_t reserved;
 
-    /* Settings that apply here: the domain's after RCPT, the instance's before.
-     * Lifetime: call. */
+    /* Settings that apply here: those of the scope's domains from rcpt on, and
+     * in apply; the instance's before, and in connection_end.  Lifetime:
+     * call. */
     const WnSettings *(*settings)(const WnCall *call);
 
     /* What policy_new() made of them; NULL without policy_new, or if it made
-     * nothing.  Lifetime: call. */
+     * nothing.  Lifetime: call; the object itself is the plugin's. */
     const void *(*policy)(const WnCall *call);
 
     /* Reports a finding; may be repeated.  Then return WN_MATCH or WN_DEFER;
-     * with WN_TRUST it tells why.  Only in a filter's hooks from connect to
-     * message and their callbacks.  WN_E_INVALID: no rule.  WN_E_LIMIT. */
+     * with WN_TRUST it tells why; with WN_PASS and WN_FAIL it is forgotten.
+     * Only in a filter's hooks from connect to message and their callbacks.
+     * WN_E_INVALID: no rule, or a struct_size below that of minor 0.
+     * WN_E_LIMIT. */
     int32_t (*report)(WnCall *call, const WnFinding *finding);
 
     /* Leaves a note on the transaction for later filters and the log, over any
      * of that name.  Only after MAIL, in hooks from mail to message.  A name
-     * has 1 to 64 bytes of [a-z0-9_.-], best begun with the plugin's own; a
-     * value at most 256 without control characters.  WN_E_INVALID, WN_E_LIMIT.
-     */
+     * has 1 to 64 bytes of [a-z0-9_.-], best begun with the plugin's own and a
+     * dot, and not with "winnow."; a value at most 256 without control
+     * characters.  WN_E_INVALID, WN_E_LIMIT. */
     int32_t (*set_tag)(WnCall *call, const char *name, const char *value);
 
-    /* Zeroed memory, aligned to 16, freed by the host at the life's end.
-     * WN_LIFE_TXN lasts for the connection where there is no transaction. */
+    /* Zeroed memory, aligned to 16, freed by the host at the life's end; of its
+     * own address with size 0 too.  NULL for more than 16 MiB at once, never
+     * below.  WN_LIFE_TXN lasts for the connection where there is no
+     * transaction; a life not known counts as WN_LIFE_CALL. */
     void *(*alloc)(WnCall *call, WnLife life, size_t size);
 
     /* The operations that the call still waits for.  In a callback, its own is
@@ -528,8 +609,9 @@ typedef struct WnCallApi {
     uint32_t (*outstanding)(const WnCall *call);
 
     /* One pointer of the instance's own for each connection or transaction,
-     * NULL at first.  Point it at memory of the same life.  Where there is no
-     * transaction, and for WN_LIFE_CALL, it lives for the call. */
+     * NULL at first, and again after a worker's death.  Point it at memory of
+     * the same life.  Where there is no transaction, and for WN_LIFE_CALL, it
+     * lives for the call. */
     void **(*slot)(WnCall *call, WnLife life);
 
     /* Runs fn(user) once when the call is over, however it ends: a verdict, the
@@ -537,7 +619,8 @@ typedef struct WnCallApi {
      * memory of the call is still there; fn must not use the call.  For what
      * winnow cannot free: close a descriptor here, or give it back to the
      * instance's idle ones.  What was asked for last runs first.  At most 64 in
-     * a call: WN_E_LIMIT. */
+     * a call: WN_E_LIMIT.  Not in transaction_end, connection_end and apply a
+     * way to wait: fn runs right behind them. */
     int32_t (*at_end)(WnCall *call, WnEndFn fn, void *user);
 
     /* Only in message.  Puts a field on top of this scope's copies, for whoever
@@ -608,8 +691,9 @@ typedef struct WnDnsApi {
     uint32_t reserved;
 
     /* Asks the resolver; equal questions from any call share one answer, kept
-     * for its TTL.  A name has at most 255 bytes; type is one of WN_DNS_A and
-     * so on.  The callback never runs before this function returns. */
+     * for its TTL.  A name has 1 to 255 bytes; one that DNS does not know how
+     * to ask for gives WN_DNS_FAILED.  type is one of WN_DNS_A and so on.  The
+     * callback never runs before this function returns. */
     int32_t (*query)(WnCall *call, const char *name, uint16_t type, WnDnsFn fn,
         void *user);
 
@@ -617,8 +701,9 @@ typedef struct WnDnsApi {
      * needed.  What cannot be asked is ignored. */
     void (*prefetch)(WnCall *call, const char *name, uint16_t type);
 
-    /* WN_DNS_FOUND and so on.  The answer is good during the callback, and so
-     * is what the next two give; record() is NULL past the last. */
+    /* WN_DNS_FOUND and so on; any other number counts as WN_DNS_FAILED.  The
+     * answer is good during the callback, and so is what the next two give;
+     * record() is NULL past the last. */
     int32_t (*status)(const WnAnswer *answer);
     uint32_t (*n_records)(const WnAnswer *answer);
     const WnDnsRecord *(*record)(const WnAnswer *answer, uint32_t n);
@@ -653,11 +738,12 @@ typedef struct WnIoApi {
     uint32_t reserved;
 
     /* Waits once for a non-blocking socket or pipe that the plugin opened and
-     * will close; what is WN_IO_READ, WN_IO_WRITE, or both.  The plugin must
-     * not close it while the wait is outstanding.  When the call is over no
-     * wait is: a descriptor that lives in the instance may be used by the next
-     * call, and what a cancelled call left half done on it is the plugin's to
-     * notice. */
+     * will close; what is WN_IO_READ, WN_IO_WRITE, or both.  WN_E_INVALID for
+     * any other descriptor (files, folders, devices) and for what is none.  The
+     * plugin must not close it while the wait is outstanding.  When the call is
+     * over no wait is: a descriptor that lives in the instance may be used by
+     * the next call, and what a cancelled call left half done on it is the
+     * plugin's to notice.  Only one call at a time may wait for it. */
     int32_t (*wait)(WnCall *call, int fd, uint32_t what, WnIoFn fn, void *user);
 } WnIoApi;
 
@@ -666,8 +752,8 @@ typedef struct WnIoApi {
  */
 
 /* Edits touch the copies for this call's scope and no other.  Outside apply,
- * and for all but reply() in an apply at RCPT: WN_E_STATE.  WN_E_INVALID for
- * what may not stand in a message, WN_E_LIMIT for too many. */
+ * and for all but reply() in an apply at connect or RCPT: WN_E_STATE.
+ * WN_E_INVALID for what may not stand in a message, WN_E_LIMIT for too many. */
 typedef struct WnEditApi {
     uint32_t struct_size;
     uint32_t reserved;
@@ -689,9 +775,11 @@ typedef struct WnEditApi {
 
     /* The reply for WN_REJECT and WN_TEMPFAIL.  code is 4xx or 5xx to suit,
      * enhanced like "5.7.1" or NULL, text up to four lines split by a line
-     * feed, each cut at 400 bytes.  In text %c is the client's address, %s the
-     * sender, %r the recipient, %d the domain, %f the filter, %e the evidence,
-     * %i the transaction's id, %h this relay's name, and %% a percent sign. */
+     * feed, each cut at 400 bytes, or NULL: winnow's own words.  WN_E_INVALID
+     * for a code that is neither, or an enhanced of another class.  In text %c
+     * is the client's address, %s the sender, %r the recipient, %d the domain,
+     * %f the filter, %e the evidence, %i the transaction's id, %h this relay's
+     * name, and %% a percent sign. */
     int32_t (*reply)(WnCall *call, uint16_t code, const char *enhanced,
         const char *text);
 } WnEditApi;
@@ -705,7 +793,8 @@ typedef struct WnEditApi {
 typedef struct WnRows {
     uint32_t struct_size;
     uint32_t reserved;
-    /* The next row, or NULL at the end.  Good until the next call. */
+    /* The next row, an array of as many fields as there are columns, or NULL at
+     * the end.  Good until the next call. */
     const WnStr *(*next)(struct WnRows *rows);
 } WnRows;
 
@@ -734,7 +823,7 @@ enum {
 };
 
 typedef struct WnDataset {
-    const char *name;    /* unique in the plugin */
+    const char *name;    /* unique in the plugin, not winnow's */
     const char *source;  /* the table, "url_entry"; NULL: files only */
     const char *columns; /* "value,source,added_at"; the first is the key */
     uint32_t format;     /* changes when the blob's layout does */
@@ -819,9 +908,9 @@ typedef struct WnLogApi {
 
     int32_t (*enabled)(const WnHost *host, WnLogLevel level);
 
-    /* The host adds time, instance and, with a call, connection and
-     * transaction id.  call may be NULL.  text is cut at 1024 bytes; control
-     * characters are replaced.  A level not known counts as WN_LOG_DEBUG. */
+    /* The host adds time, instance and, with a call, the transaction's id.
+     * call may be NULL.  text is cut at 1024 bytes; control characters are
+     * replaced.  A level not known counts as WN_LOG_DEBUG. */
     void (*write)(const WnHost *host, WnLogLevel level, const WnCall *call,
         const char *text, size_t len);
 } WnLogApi;
@@ -830,14 +919,17 @@ typedef struct WnMetricsApi {
     uint32_t struct_size;
     uint32_t reserved;
 
-    /* Only in instance_new.  Exported as winnow_<plugin>_<name> with the label
-     * instance; name [a-z][a-z0-9_]*, at most 32 bytes.  Returns an id from 0
-     * on for the functions below, or an error.  What is not an id of the right
-     * kind, like an error, is ignored there. */
+    /* Only in instance_new.  Exported as winnow_ext_<plugin>_<name> with the
+     * label instance; name [a-z][a-z0-9_]*, at most 32 bytes: WN_E_INVALID.
+     * WN_E_LIMIT.  Returns an id from 0 on for the functions below, or an
+     * error.  What is not an id of the right kind, like an error, is ignored
+     * there.  Instances of all workers, and of later ones, count together; a
+     * name has one kind in the whole plugin.  A relay exports 4096 metrics;
+     * what comes later is counted and not seen. */
     int32_t (*counter)(const WnHost *host, const char *name, const char *help);
     int32_t (*gauge)(const WnHost *host, const char *name, const char *help);
     int32_t (*histogram)(const WnHost *host, const char *name,
-        const char *help); /* of milliseconds */
+        const char *help); /* of milliseconds; exported in seconds */
 
     void (*add)(const WnHost *host, int32_t counter, uint64_t n);
     void (*set)(const WnHost *host, int32_t gauge, int64_t value);
@@ -848,8 +940,9 @@ typedef struct WnMetricsApi {
  * The host
  */
 
-/* Made for one instance, valid from instance_new to instance_free.  No table
- * pointer that this minor names is ever NULL, nor any function in its table. */
+/* Made for one instance, valid from instance_new until instance_free returns,
+ * and so are the tables and strings.  No table pointer that this minor names is
+ * ever NULL, nor any function in its table. */
 struct WnHost {
     uint32_t struct_size;
     uint16_t abi_major;
@@ -882,33 +975,81 @@ struct WnHost {
  */
 
 enum {
-    /* The findings depend on no PER_DOMAIN option: run once for a message and
-     * use the result for every scope. */
-    WN_FILTER_SHARED = 1u << 0
+    /* headers and message find the same whatever the settings and recipients
+     * are: run once for a message, with those of its first scope, and the
+     * result is used for every scope. */
+    WN_FILTER_SHARED = 1u << 0,
+
+    /* rcpt finds the same for all recipients with equal settings, as it looks
+     * at nothing but client, sender and settings: run once for a transaction
+     * and set of settings.  If it asks for a fact of the recipient after all
+     * (see headers), its result holds for that recipient only. */
+    WN_FILTER_RCPT_SHARED = 1u << 1
 };
 
+/*
+ * When hooks run
+ *
+ * Order: the hooks of an instance run in the order below, rcpt to message for
+ * one scope after another, and one at a time for a connection: none begins
+ * before the last has its verdict.  Between instances nothing is promised of
+ * connect, helo and mail.  What runs at RCPT comes in the order of the chain,
+ * and so does what runs with the message, where a filter finds the tags of
+ * those before it.
+ *
+ * Time: the host runs a hook as late as it likes, up to the moment that its
+ * result is needed.  A filter that no one asks is not run: its domain does not
+ * have it, another filter of the chain had decided or trusted before, the
+ * recipient or sender was refused for another reason, or the client left.  So a
+ * client that leaves early may never be seen, unless the instance decides for
+ * listeners (decide = listener), which runs connect before the banner.
+ *
+ *    connect          once for a connection; latest: before rcpt or headers
+ *    helo             once for each name that the client gives, if needed
+ *                     before it gives the next; latest: as connect
+ *    mail             once for a transaction; latest: as connect
+ *
+ * This host runs the three, without waiting for them, when the first recipient
+ * of a domain with the filter is accepted and the look-up of the client's name
+ * is over, so that what they look up comes while the client sends the message.
+ *
+ *    rcpt             once for each recipient and transaction (the same address
+ *                     twice is one), or as WN_FILTER_RCPT_SHARED says; at RCPT
+ *                     if the filter has neither headers nor message and its
+ *                     action can refuse, and else right before headers
+ *    headers,         once for a message and each set of settings that its
+ *    message          scopes have for the instance: the result is used for all
+ *                     scopes with equal settings.  If the hook asks for
+ *                     recipient(), n_recipients(), n_recipients_total(),
+ *                     domain() or tag(), its result holds for that scope only,
+ *                     and it runs again for others
+ *
+ * A later host may run hooks earlier, never in another order or more often; a
+ * worker's death may repeat them.  A plugin counts connections, transactions
+ * and messages that reach it, not those that the relay sees.
+ */
 typedef struct WnFilter {
     uint32_t struct_size; /* sizeof(WnFilter) */
-    uint32_t flags;
+    uint32_t flags;       /* WN_FILTER_... */
 
     /* All hooks may be NULL.  connect, helo and mail run with the instance's
      * settings: no recipient is known yet.  What they report is kept, and each
-     * domain's settings decide at RCPT or at the end of DATA.  rcpt runs once
-     * for a recipient: at RCPT, if the filter has neither headers nor message,
-     * and else right before those.  headers and message run once for a scope.
-     */
+     * domain's settings decide at RCPT or at the end of DATA; where those
+     * differ from the instance's, a filter with rcpt is believed from there on
+     * only. */
     WnVerdict (*connect)(void *self, WnCall *call);
     WnVerdict (*helo)(void *self, WnCall *call);
     WnVerdict (*mail)(void *self, WnCall *call);
     WnVerdict (*rcpt)(void *self, WnCall *call);
-    WnVerdict (*headers)(void *self, WnCall *call); /* the header is complete */
-    WnVerdict (*message)(void *self, WnCall *call); /* all of DATA is in */
+    WnVerdict (*headers)(void *self, WnCall *call); /* all of DATA is in */
+    WnVerdict (*message)(void *self, WnCall *call); /* the same */
 
     /* Tidying up and learning from the outcome: no waiting, no findings, no
      * message.  Only for filters of which another hook ran; the first once for
      * each scope whose domains use the filter, or, if it came to no scope, once
      * with the instance's settings.  What has the life that ends is still
-     * there. */
+     * there.  They come soon after the end, not at it, and never of a process
+     * that died. */
     void (*transaction_end)(void *self, WnCall *call);
     void (*connection_end)(void *self, WnCall *call);
 } WnFilter;
@@ -924,19 +1065,22 @@ typedef struct WnDecision {
 
 enum {
     /* apply returns WN_DELIVER or WN_DISCARD only, so recipients with
-     * different settings may share a transaction. */
+     * different settings may share a transaction.  Another counts as
+     * WN_DELIVER and is logged as the plugin's mistake. */
     WN_ACTION_NEVER_REFUSES = 1u << 0
 };
 
 typedef struct WnAction {
     uint32_t struct_size; /* sizeof(WnAction) */
-    uint32_t flags;
+    uint32_t flags;       /* WN_ACTION_... */
 
     /* Runs once for a match of a filter that has this action: at the end of
      * DATA for each scope, and before that, where a filter matched already at
-     * connect or RCPT, to refuse there.  Then there is no message, only reply()
-     * may be used, and WN_DISCARD refuses nothing: it comes into force at the
-     * end of DATA, when apply runs again.  Cannot wait. */
+     * connect or RCPT, to refuse there.  Then there is no message, at connect
+     * no sender either, only reply() may be used, and WN_DISCARD refuses
+     * nothing: it comes into force at the end of DATA, when apply runs again.
+     * Cannot wait.  self is that of the action's instance, of which there is
+     * one for all filters; settings are the filter's options "action.NAME". */
     WnDisposition (*apply)(void *self, WnCall *call, const WnDecision *why);
 } WnAction;
 
@@ -949,6 +1093,9 @@ typedef struct WnPlugin {
     uint16_t dataset_size; /* sizeof(WnDataset): see WN_DATASETS */
     uint16_t reserved;
 
+    /* Lifetime of these and of all that this struct points to: for ever.  The
+     * host reads them after the load; none but name and instance_new is needed,
+     * and NULL is an empty string. */
     const char *name; /* as in the entry symbol and the file name */
     const char *version;
     const char *summary; /* one sentence */
@@ -960,20 +1107,24 @@ typedef struct WnPlugin {
     uint32_t n_datasets;
     const WnDataset *datasets; /* WN_DATASETS(array), or leave out */
 
-    /* Makes an instance: in each worker after fork, and in `winnowctl check`,
-     * so it opens no connection and changes nothing outside.  On failure sets
-     * err and returns an error; nothing else is called then.  *self may stay
-     * NULL.  instance_free, optional, comes after the last call and the last
-     * policy_free. */
+    /* Makes an instance: in each worker, after each death and reload, and in
+     * `winnowctl check` and before a reload, where no socket can be made: it
+     * opens no connection and changes nothing outside.
+     * settings and host are good as said beside them.  On failure sets err and
+     * returns an error; nothing else is called then.  *self may stay NULL.
+     * instance_free, optional, comes after the last call and the last
+     * policy_free, if the worker ends in peace. */
     int32_t (*instance_new)(const WnHost *host, const WnSettings *settings,
         void **self, WnError *err);
     void (*instance_free)(void *self);
 
     /* Optional.  Turns one set of settings into whatever the hooks want to find
      * ready, like compiled patterns.  Called once for each distinct set, not
-     * for each domain; the host keeps the results and gives each that is not
-     * NULL to policy_free.  On failure sets err and returns an error: calls
-     * with these settings fail until it is tried again. */
+     * for each domain, and again for one that the host has dropped meanwhile;
+     * the host keeps the results and gives each that is not NULL to policy_free
+     * (which may be NULL, too).  The instance's own come right after
+     * instance_new.  On failure sets err and returns an error: calls with these
+     * settings fail (WN_FAIL) until it is tried again. */
     int32_t (*policy_new)(void *self, const WnSettings *settings, void **policy,
         WnError *err);
     void (*policy_free)(void *self, void *policy);
@@ -1035,7 +1186,7 @@ static inline void
 wn_log(const WnHost *host, WnLogLevel level, const WnCall *call,
     const char *format, ...)
 {
-    char text[512];
+    char text[1025];
     va_list args;
     int len;
 
@@ -1066,7 +1217,8 @@ wn_match(const WnHost *host, WnCall *call, const char *rule,
 
 /*
  * Writes the name to ask a DNS list for: 127.0.0.2 and "zen.example" give
- * "2.0.0.127.zen.example".  Returns its length, or 0 if it does not fit.
+ * "2.0.0.127.zen.example".  Returns its length, or 0 if it does not fit in size
+ * with its NUL; then name holds nothing of use.
  */
 static inline size_t
 wn_dnsbl_name(const WnClient *client, const char *zone, char *name, size_t size)
@@ -1078,8 +1230,10 @@ wn_dnsbl_name(const WnClient *client, const char *zone, char *name, size_t size)
     if (client->address_len == 4)
         len = (size_t)snprintf(name, size, "%u.%u.%u.%u.", client->address[3],
             client->address[2], client->address[1], client->address[0]);
+    else if (size <= 16 * 4)
+        return 0;
     else
-        for (i = 16; i-- > 0 && len + 4 < size;) {
+        for (i = 16; i-- > 0;) {
             name[len++] = hex[client->address[i] & 15];
             name[len++] = '.';
             name[len++] = hex[client->address[i] >> 4];
@@ -1103,8 +1257,15 @@ wn_dnsbl_name(const WnClient *client, const char *zone, char *name, size_t size)
  * release never removes, reorders, resizes or gives another meaning to what is
  * here, and no structure has padding that a later member could fall into.
  *
+ * Free for later minors: the flags of WnFilter, WnAction, WnOption and
+ * WnDataset and of the host's structures above those named, from bit 31 down as
+ * well; numbers of enums behind the last named, and negative ones.  Those that
+ * plugins return (WnVerdict, WnDisposition) grow for plugins that ask for the
+ * minor.  Hooks are appended to WnFilter and WnAction.
+ *
  * So a plugin must
  *    - take an enum value or flag that it does not know for none,
+ *    - set no flag that its header does not name,
  *    - reach the host's structures by pointer and never copy them,
  *    - leave reserved members 0, and not look at the host's.
  *
