@@ -20,6 +20,12 @@ wn_fd_close(int fd)
     errno = saved;
 }
 
+int
+wn_fd_dup(int fd)
+{
+    return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
 bool
 wn_fd_set_nonblocking(int fd)
 {

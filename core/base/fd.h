@@ -28,6 +28,9 @@ wn_fd_steal(int *fd)
     return stolen;
 }
 
+/* Another descriptor of the same, close-on-exec; -1 of -1. */
+int wn_fd_dup(int fd);
+
 bool wn_fd_set_nonblocking(int fd);
 bool wn_fd_set_cloexec(int fd, bool cloexec);
 

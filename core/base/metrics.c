@@ -2,77 +2,43 @@
 #include "core/base/metrics.h"
 
 #include "core/base/fd.h"
+#include "core/base/metrics_private.h"
 #include "core/base/shared_region.h"
 
+#include <errno.h>
 #include <sched.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/*
- * A slot is claimed by changing state from 0 to the metric's hash with
- * compare-exchange, described, and then marked ready:
- *
- *     0 --claim()--> hash --describe()--> hash | READY
- *
- * A slot is never given back.  Whoever meets a claimed slot of its own hash
- * waits for it to be described; a process that died in between is replaced by
- * the one waiting, which writes the same text.
- */
-enum {
-    NAME_MAX_LEN = 64,
-    LABELS_MAX_LEN = 192,
-    HELP_MAX_LEN = 160,
-    WAIT_MAX = 1000, /* turns given to the process that describes a slot */
-    BUCKETS = WN_METRICS_BUCKETS + 1
-};
-
-#define MAGIC UINT64_C(0x31736369727465ff)
-#define READY UINT64_C(1)
-
-typedef enum { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM } Kind;
-
-struct WnMetric {
-    _Atomic uint64_t state;
-    uint32_t kind;
-    char name[NAME_MAX_LEN];
-    char labels[LABELS_MAX_LEN];
-    char help[HELP_MAX_LEN];
-    _Atomic int64_t value; /* of a histogram: the sum in microseconds */
-    _Atomic int64_t buckets[BUCKETS];
-};
-
-typedef struct Region {
-    uint64_t magic;
-    uint64_t size; /* so that another version's region is refused */
-    WnMetric slots[WN_METRICS_MAX];
-} Region;
+enum { WAIT_MAX = 1000 }; /* turns given to the process that describes a slot */
 
 typedef struct Description {
     const char *name;
     const char *labels;
     const char *help;
-    Kind kind;
+    WnMetricKind kind;
     uint64_t hash; /* without READY, never 0 */
 } Description;
 
-/* The process's metrics, and the one for all that have no slot. */
-static Region *region;
+/* The process's metrics, those it only looks at, and the one for all that have
+ * no slot. */
+static WnMetricsRegion *region;
+static const WnMetricsRegion *watched;
 static WnMetric overflow;
 
 static void
-set_header(Region *self)
+set_header(WnMetricsRegion *self)
 {
-    self->magic = MAGIC;
+    self->magic = WN_METRICS_MAGIC;
     self->size = sizeof *self;
 }
 
 int
 wn_metrics_create(void)
 {
-    wn_autofd fd = wn_region_create("winnow-metrics", sizeof(Region));
-    Region *mapped = fd >= 0 ? wn_region_map(fd, sizeof *mapped) : NULL;
+    wn_autofd fd = wn_region_create("winnow-metrics", sizeof(WnMetricsRegion));
+    WnMetricsRegion *mapped = fd >= 0 ? wn_region_map(fd, sizeof *mapped)
+                                      : NULL;
 
     if (mapped == NULL)
         return -1;
@@ -81,41 +47,122 @@ wn_metrics_create(void)
     return wn_fd_steal(&fd);
 }
 
-void
-wn_metrics_attach(int fd)
+/* FNV-1a, of no more than max bytes: others may write there. */
+static uint64_t
+hash_text(uint64_t hash, const char *text, size_t max)
 {
-    size_t size = sizeof(Region);
-    Region *mapped = fd < 0 ? wn_region_map(-1, size)
-                            : wn_region_map_checked(fd, size, size, &size);
-
-    if (fd < 0 && mapped != NULL)
-        set_header(mapped);
-    if (mapped == NULL || mapped->magic != MAGIC
-        || mapped->size != sizeof *mapped)
-        g_error("metrics: descriptor %d is not a region", fd);
-    region = mapped; /* an earlier one stays mapped: pointers go into it */
+    for (size_t i = 0; i < max && text[i] != '\0'; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+    return hash;
 }
 
-static Region *
-get_region(void)
-{
-    if (region == NULL)
-        wn_metrics_attach(-1);
-    return region;
-}
-
-/* FNV-1a; name and labels are parted by a byte neither contains. */
+/* Name and labels are parted by a byte neither contains. */
 static uint64_t
 hash_of(const char *name, const char *labels)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), name,
+        WN_METRIC_NAME_SIZE);
 
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
     hash = (hash ^ 0xff) * UINT64_C(0x100000001b3);
-    for (; *labels != '\0'; labels++)
-        hash = (hash ^ (unsigned char)*labels) * UINT64_C(0x100000001b3);
-    return (hash | 2) & ~READY;
+    hash = hash_text(hash, labels, WN_METRIC_LABELS_SIZE);
+    return (hash | 2) & ~WN_METRIC_READY;
+}
+
+bool
+wn_metric_is_sound(const WnMetric *slot)
+{
+    uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
+
+    return (state & WN_METRIC_READY) != 0 && slot->kind <= WN_METRIC_HISTOGRAM
+           && memchr(slot->name, '\0', WN_METRIC_NAME_SIZE) != NULL
+           && memchr(slot->labels, '\0', WN_METRIC_LABELS_SIZE) != NULL
+           && memchr(slot->help, '\0', WN_METRIC_HELP_SIZE) != NULL
+           && hash_of(slot->name, slot->labels) == (state & ~WN_METRIC_READY);
+}
+
+/* The state last: a slot is not taken before it is empty. */
+static void
+clear_slot(WnMetric *slot)
+{
+    memset((char *)slot + sizeof slot->state, 0,
+        sizeof *slot - sizeof slot->state);
+    atomic_store_explicit(&slot->state, 0, memory_order_release);
+}
+
+/* What a process gone wild has left here would keep slots from use for ever.
+ * One that is being described is left: after this wait it has been, or nobody
+ * does it.  A process that still counts in such a slot spoils another count,
+ * which is better than none. */
+static void
+repair(WnMetricsRegion *self)
+{
+    g_autofree uint64_t *seen = g_new(uint64_t, WN_METRICS_MAX);
+    bool all_well = self->magic == WN_METRICS_MAGIC
+                    && self->size == sizeof *self;
+
+    for (size_t i = 0; i < WN_METRICS_MAX; i++) {
+        seen[i] = atomic_load(&self->slots[i].state);
+        all_well = all_well
+                   && (seen[i] == 0 || wn_metric_is_sound(&self->slots[i]));
+    }
+    if (all_well)
+        return;
+    for (int i = 0; i < WAIT_MAX; i++)
+        sched_yield();
+    for (size_t i = 0; i < WN_METRICS_MAX; i++)
+        if (seen[i] != 0 && atomic_load(&self->slots[i].state) == seen[i]
+            && !wn_metric_is_sound(&self->slots[i]))
+            clear_slot(&self->slots[i]);
+    set_header(self);
+}
+
+static WnMetricsRegion *
+make_private(void)
+{
+    WnMetricsRegion *mapped = wn_region_map(-1, sizeof *mapped);
+
+    if (mapped == NULL)
+        g_error("metrics: %s", g_strerror(errno));
+    set_header(mapped);
+    return mapped;
+}
+
+bool
+wn_metrics_attach(int fd)
+{
+    size_t size = sizeof(WnMetricsRegion);
+    WnMetricsRegion *mapped = fd < 0 ? NULL
+                                     : wn_region_map_checked(fd, size, size,
+                                         &size);
+
+    if (mapped != NULL)
+        repair(mapped);
+    /* An earlier one stays mapped: pointers go into it. */
+    region = mapped != NULL ? mapped : make_private();
+    return fd < 0 || mapped != NULL;
+}
+
+bool
+wn_metrics_watch(int fd)
+{
+    size_t size = sizeof(WnMetricsRegion);
+
+    watched = wn_region_view_checked(fd, size, size, &size);
+    return watched != NULL;
+}
+
+const WnMetricsRegion *
+wn_metrics_watched(void)
+{
+    return watched;
+}
+
+WnMetricsRegion *
+wn_metrics_region(void)
+{
+    if (region == NULL)
+        region = make_private();
+    return region;
 }
 
 static bool
@@ -133,24 +180,25 @@ fits(const char *text, size_t max)
 static bool
 is_same(const WnMetric *slot, const Description *wanted)
 {
-    return strncmp(slot->name, wanted->name, NAME_MAX_LEN) == 0
-           && strncmp(slot->labels, wanted->labels, LABELS_MAX_LEN) == 0;
+    return strncmp(slot->name, wanted->name, WN_METRIC_NAME_SIZE) == 0
+           && strncmp(slot->labels, wanted->labels, WN_METRIC_LABELS_SIZE) == 0;
 }
 
 static bool
 is_ready(const WnMetric *slot)
 {
-    return atomic_load_explicit(&slot->state, memory_order_acquire) & READY;
+    return atomic_load_explicit(&slot->state, memory_order_acquire)
+           & WN_METRIC_READY;
 }
 
 static void
 describe(WnMetric *slot, const Description *wanted)
 {
     slot->kind = wanted->kind;
-    g_strlcpy(slot->name, wanted->name, NAME_MAX_LEN);
-    g_strlcpy(slot->labels, wanted->labels, LABELS_MAX_LEN);
-    g_strlcpy(slot->help, wanted->help, HELP_MAX_LEN);
-    atomic_store_explicit(&slot->state, wanted->hash | READY,
+    g_strlcpy(slot->name, wanted->name, WN_METRIC_NAME_SIZE);
+    g_strlcpy(slot->labels, wanted->labels, WN_METRIC_LABELS_SIZE);
+    g_strlcpy(slot->help, wanted->help, WN_METRIC_HELP_SIZE);
+    atomic_store_explicit(&slot->state, wanted->hash | WN_METRIC_READY,
         memory_order_release);
 }
 
@@ -173,7 +221,7 @@ claim(WnMetric *slot, const Description *wanted)
         describe(slot, wanted);
         return true;
     }
-    if ((state & ~READY) != wanted->hash)
+    if ((state & ~WN_METRIC_READY) != wanted->hash)
         return false;
     await_description(slot, wanted);
     return is_same(slot, wanted);
@@ -182,10 +230,10 @@ claim(WnMetric *slot, const Description *wanted)
 static WnMetric *
 find_or_make(const Description *wanted)
 {
-    WnMetric *slots = get_region()->slots;
+    WnMetric *slots = wn_metrics_region()->slots;
 
-    if (!fits(wanted->name, NAME_MAX_LEN)
-        || !fits(wanted->labels, LABELS_MAX_LEN))
+    if (!fits(wanted->name, WN_METRIC_NAME_SIZE)
+        || !fits(wanted->labels, WN_METRIC_LABELS_SIZE))
         return &overflow;
     for (size_t i = 0; i < WN_METRICS_MAX; i++) {
         WnMetric *slot = &slots[(wanted->hash / 4 + i) % WN_METRICS_MAX];
@@ -197,7 +245,7 @@ find_or_make(const Description *wanted)
 }
 
 static WnMetric *
-get(const char *name, const char *labels, const char *help, Kind kind)
+get(const char *name, const char *labels, const char *help, WnMetricKind kind)
 {
     const char *given = labels != NULL ? labels : "";
 
@@ -208,19 +256,19 @@ get(const char *name, const char *labels, const char *help, Kind kind)
 WnMetric *
 wn_metrics_counter(const char *name, const char *labels, const char *help)
 {
-    return get(name, labels, help, KIND_COUNTER);
+    return get(name, labels, help, WN_METRIC_COUNTER);
 }
 
 WnMetric *
 wn_metrics_gauge(const char *name, const char *labels, const char *help)
 {
-    return get(name, labels, help, KIND_GAUGE);
+    return get(name, labels, help, WN_METRIC_GAUGE);
 }
 
 WnMetric *
 wn_metrics_histogram(const char *name, const char *labels, const char *help)
 {
-    return get(name, labels, help, KIND_HISTOGRAM);
+    return get(name, labels, help, WN_METRIC_HISTOGRAM);
 }
 
 void
@@ -261,9 +309,9 @@ wn_metric_value(const WnMetric *self)
 {
     int64_t count = 0;
 
-    if (self->kind != KIND_HISTOGRAM)
+    if (self->kind != WN_METRIC_HISTOGRAM)
         return load(&self->value);
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < WN_METRIC_BUCKETS; i++)
         count += load(&self->buckets[i]);
     return count;
 }
@@ -272,8 +320,8 @@ int64_t
 wn_metrics_lookup(const char *name, const char *labels)
 {
     const char *given = labels != NULL ? labels : "";
-    const Description wanted = { name, given, "", KIND_COUNTER, 0 };
-    const WnMetric *slots = get_region()->slots;
+    const Description wanted = { name, given, "", WN_METRIC_COUNTER, 0 };
+    const WnMetric *slots = wn_metrics_region()->slots;
     uint64_t hash = hash_of(name, given);
 
     for (size_t i = 0; i < WN_METRICS_MAX; i++) {
@@ -283,154 +331,8 @@ wn_metrics_lookup(const char *name, const char *labels)
 
         if (state == 0)
             return 0;
-        if (state == (hash | READY) && is_same(slot, &wanted))
+        if (state == (hash | WN_METRIC_READY) && is_same(slot, &wanted))
             return wn_metric_value(slot);
     }
     return 0;
-}
-
-/*
- * Printing.  Every process may write into the region, so its text is taken as
- * a bounded copy without control characters.
- */
-typedef struct Row {
-    const WnMetric *metric;
-    uint32_t kind;
-    char name[NAME_MAX_LEN];
-    char labels[LABELS_MAX_LEN];
-    char help[HELP_MAX_LEN];
-} Row;
-
-static void
-copy_text(char *out, const char *in, size_t max)
-{
-    size_t i;
-
-    for (i = 0; i < max - 1 && in[i] != '\0'; i++)
-        out[i] = (unsigned char)in[i] < 0x20 || in[i] == 0x7f ? ' ' : in[i];
-    out[i] = '\0';
-}
-
-static Row *
-copy_row(const WnMetric *metric)
-{
-    Row *row = g_new(Row, 1);
-
-    row->metric = metric;
-    row->kind = metric->kind;
-    copy_text(row->name, metric->name, NAME_MAX_LEN);
-    copy_text(row->labels, metric->labels, LABELS_MAX_LEN);
-    copy_text(row->help, metric->help, HELP_MAX_LEN);
-    return row;
-}
-
-static gint
-compare_rows(gconstpointer left, gconstpointer right)
-{
-    const Row *a = *(const Row *const *)left;
-    const Row *b = *(const Row *const *)right;
-    int order = strcmp(a->name, b->name);
-
-    return order != 0 ? order : strcmp(a->labels, b->labels);
-}
-
-static const char *
-kind_name(uint32_t kind)
-{
-    static const char *const names[] = { [KIND_COUNTER] = "counter",
-        [KIND_GAUGE] = "gauge",
-        [KIND_HISTOGRAM] = "histogram" };
-
-    return kind < G_N_ELEMENTS(names) ? names[kind] : "untyped";
-}
-
-static void
-print_seconds(GString *out, int64_t us)
-{
-    g_string_append_printf(out, "%" G_GINT64_FORMAT ".%06d", us / 1000000,
-        (int)(us % 1000000));
-}
-
-static void
-print_series(GString *out, const Row *row, const char *suffix)
-{
-    g_string_append_printf(out, "%s%s", row->name, suffix);
-    if (row->labels[0] != '\0')
-        g_string_append_printf(out, "{%s}", row->labels);
-    g_string_append_c(out, ' ');
-}
-
-static void
-print_bucket(GString *out, const Row *row, int64_t bound_us, int64_t count)
-{
-    g_string_append_printf(out, "%s_bucket{%s%sle=\"", row->name, row->labels,
-        row->labels[0] != '\0' ? "," : "");
-    if (bound_us > 0)
-        print_seconds(out, bound_us);
-    else
-        g_string_append(out, "+Inf");
-    g_string_append_printf(out, "\"} %" G_GINT64_FORMAT "\n", count);
-}
-
-static void
-print_histogram(GString *out, const Row *row)
-{
-    int64_t count = 0;
-    int64_t bound = 1;
-
-    for (size_t i = 0; i < WN_METRICS_BUCKETS; i++, bound *= 4) {
-        count += load(&row->metric->buckets[i]);
-        print_bucket(out, row, bound, count);
-    }
-    count += load(&row->metric->buckets[WN_METRICS_BUCKETS]);
-    print_bucket(out, row, 0, count);
-    print_series(out, row, "_sum");
-    print_seconds(out, load(&row->metric->value));
-    g_string_append_c(out, '\n');
-    print_series(out, row, "_count");
-    g_string_append_printf(out, "%" G_GINT64_FORMAT "\n", count);
-}
-
-static void
-print_head(GString *out, const Row *row)
-{
-    g_string_append_printf(out, "# HELP %s ", row->name);
-    for (const char *c = row->help; *c != '\0'; c++)
-        g_string_append_printf(out, *c == '\\' ? "\\%c" : "%c", *c);
-    g_string_append_printf(out, "\n# TYPE %s %s\n", row->name,
-        kind_name(row->kind));
-}
-
-static void
-print_row(GString *out, const Row *row)
-{
-    if (row->kind == KIND_HISTOGRAM) {
-        print_histogram(out, row);
-        return;
-    }
-    print_series(out, row, "");
-    g_string_append_printf(out, "%" G_GINT64_FORMAT "\n",
-        load(&row->metric->value));
-}
-
-void
-wn_metrics_print(GString *out)
-{
-    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(g_free);
-    const WnMetric *slots = get_region()->slots;
-    const char *last_name = "";
-
-    for (size_t i = 0; i < WN_METRICS_MAX; i++) {
-        if (is_ready(&slots[i]))
-            g_ptr_array_add(rows, copy_row(&slots[i]));
-    }
-    g_ptr_array_sort(rows, compare_rows);
-    for (guint i = 0; i < rows->len; i++) {
-        const Row *row = rows->pdata[i];
-
-        if (strcmp(row->name, last_name) != 0)
-            print_head(out, row);
-        last_name = row->name;
-        print_row(out, row);
-    }
 }

@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -300,8 +301,27 @@ refuse_signals(scmp_filter_ctx filter)
     return result;
 }
 
-/* Limits may be asked for; the sockets of the internet and of this machine are
- * allowed. */
+/* The kernel sends signals by itself to who is named the owner of a descriptor,
+ * and puts words into a terminal that others read. */
+static int
+refuse_owners(scmp_filter_ctx filter)
+{
+    static const int commands[] = { F_SETOWN, F_SETOWN_EX, F_SETSIG };
+    static const unsigned requests[] = { FIOSETOWN, SIOCSPGRP, TIOCSTI,
+        TIOCSCTTY, TIOCSPGRP, TIOCLINUX };
+    int result = 0;
+
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(commands) && result == 0; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+            i % 2 == 0 ? SCMP_SYS(fcntl) : SCMP_SYS(fcntl64), 1,
+            SCMP_A1_32(SCMP_CMP_EQ, (scmp_datum_t)commands[i / 2]));
+    for (size_t i = 0; i < G_N_ELEMENTS(requests) && result == 0; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+            SCMP_SYS(ioctl), 1, SCMP_A1_32(SCMP_CMP_EQ, requests[i]));
+    return result;
+}
+
+/* Limits may be asked for. */
 static int
 refuse_by_arguments(scmp_filter_ctx filter)
 {
@@ -314,9 +334,16 @@ refuse_by_arguments(scmp_filter_ctx filter)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
             SCMP_SYS(prctl), 1,
             SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)options[i]));
-    if (result == 0)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
-            SCMP_SYS(socket), 1, SCMP_A0_32(SCMP_CMP_GT, AF_INET6));
+    return result;
+}
+
+/* The sockets of the internet and of this machine are left. */
+static int
+refuse_families(scmp_filter_ctx filter)
+{
+    int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+        SCMP_SYS(socket), 1, SCMP_A0_32(SCMP_CMP_GT, AF_INET6));
+
     for (int family = AF_INET + 1; family < AF_INET6 && result == 0; family++)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
             SCMP_SYS(socket), 1, SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)family));
@@ -329,8 +356,23 @@ wn_sandbox_filters_calls(void)
     return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 }
 
+/* Descriptors that are handed over stay as they are. */
+static int
+refuse_sockets(scmp_filter_ctx filter, WnCalls calls)
+{
+    const scmp_datum_t type_mask = 0xf; /* without SOCK_CLOEXEC and its like */
+    int result;
+
+    if (calls == WN_CALLS_OFFLINE)
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
+            0);
+    result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
+        1, SCMP_A1(SCMP_CMP_MASKED_EQ, type_mask, SOCK_SEQPACKET));
+    return result == 0 ? refuse_families(filter) : result;
+}
+
 bool
-wn_sandbox_calls(GError **error)
+wn_sandbox_calls(WnCalls calls, GError **error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int result;
@@ -343,7 +385,11 @@ wn_sandbox_calls(GError **error)
     if (result == 0)
         result = refuse_signals(filter);
     if (result == 0)
+        result = refuse_owners(filter);
+    if (result == 0)
         result = refuse_by_arguments(filter);
+    if (result == 0)
+        result = refuse_sockets(filter, calls);
     if (result == 0)
         result = seccomp_load(filter);
     seccomp_release(filter);

@@ -40,8 +40,15 @@ bool wn_sandbox_filters_calls(void);
  * descriptors stay as they are.  After PR_SET_NO_NEW_PRIVS. */
 bool wn_sandbox_files(const WnFileRules *rules, GError **error);
 
+typedef enum {
+    WN_CALLS_ONLINE, /* the internet, and Unix sockets of streams */
+    WN_CALLS_OFFLINE /* no socket at all */
+} WnCalls;
+
 /* For a program that runs foreign code: no other program is started, no process
  * made or looked into, no identity, limit or timer changed, nothing listened
- * on, no signal sent but to itself.  Such a call fails with EPERM.  Threads are
- * allowed. */
-bool wn_sandbox_calls(GError **error);
+ * on, no signal sent but to itself, nor left to the kernel to send.  Such a
+ * call fails with EPERM.  Threads are allowed.  Sockets of packets
+ * (SOCK_SEQPACKET) are winnow's own: none can be made to connect to those of
+ * other programs. */
+bool wn_sandbox_calls(WnCalls calls, GError **error);

@@ -13,7 +13,7 @@
 
 /* An address stands in one of this many slots from the place its key names.
  * All of them are looked at, so slots are given back without a mark. */
-#define WINDOW 32
+#define WINDOW 96
 
 G_STATIC_ASSERT((WN_SHARED_COUNTS_SLOTS & (WN_SHARED_COUNTS_SLOTS - 1)) == 0);
 
@@ -37,6 +37,7 @@ typedef struct Region {
 
 struct WnSharedCounts {
     Region *region;
+    unsigned n_columns; /* as mapped, whatever stands there later */
     size_t size;
     Column *own;
 };
@@ -79,18 +80,25 @@ wn_shared_counts_create(unsigned n_columns)
     return good ? wn_fd_steal(&fd) : -1;
 }
 
+/* Read once: what stands there may change. */
+static bool
+read_columns(const Region *region, size_t size, unsigned *out_n)
+{
+    uint64_t n = *(const volatile uint64_t *)&region->n_columns;
+
+    *out_n = (unsigned)n;
+    return region->magic == MAGIC && n <= WN_SHARED_COUNTS_COLUMNS_MAX
+           && region_size((unsigned)n) == size;
+}
+
 /* The region behind fd; NULL if it is none. */
 static Region *
-map_checked(int fd, size_t *out_size)
+map_checked(int fd, size_t *out_size, unsigned *out_n_columns)
 {
     Region *region = wn_region_map_checked(fd, region_size(1),
         region_size(WN_SHARED_COUNTS_COLUMNS_MAX), out_size);
 
-    if (region == NULL)
-        return NULL;
-    if (region->magic == MAGIC
-        && region->n_columns <= WN_SHARED_COUNTS_COLUMNS_MAX
-        && region_size((unsigned)region->n_columns) == *out_size)
+    if (region == NULL || read_columns(region, *out_size, out_n_columns))
         return region;
     munmap(region, *out_size);
     return NULL;
@@ -127,16 +135,19 @@ wn_shared_counts_new(int fd, unsigned column)
 {
     WnSharedCounts *self;
     size_t size;
-    Region *region = fd < 0 ? map_private(&size) : map_checked(fd, &size);
+    unsigned n_columns = 1;
+    Region *region = fd < 0 ? map_private(&size)
+                            : map_checked(fd, &size, &n_columns);
 
     if (region == NULL)
         return NULL;
-    if (column >= region->n_columns) {
+    if (column >= n_columns) {
         munmap(region, size);
         return NULL;
     }
     self = g_new0(WnSharedCounts, 1);
     self->region = region;
+    self->n_columns = n_columns;
     self->size = size;
     self->own = &region->columns[column];
     column_clear(self->own);
@@ -214,7 +225,7 @@ sum(const WnSharedCounts *self, uint64_t key)
 {
     uint64_t total = 0;
 
-    for (uint64_t i = 0; i < self->region->n_columns; i++) {
+    for (unsigned i = 0; i < self->n_columns; i++) {
         Slot *slot = find_slot(&self->region->columns[i], key);
         uint64_t count = slot != NULL ? atomic_load(&slot->count) : 0;
 

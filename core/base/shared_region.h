@@ -20,3 +20,7 @@ void *wn_region_map(int fd, size_t size);
 /* The same of a descriptor from outside: NULL unless it is a sealed region of
  * min to max bytes. */
 void *wn_region_map_checked(int fd, size_t min, size_t max, size_t *out_size);
+
+/* The same, for reading only. */
+const void *wn_region_view_checked(int fd, size_t min, size_t max,
+    size_t *out_size);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/control/candidate.h"
 
+#include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/base/log.h"
 #include "core/conf/config_wire.h"
+#include "core/control/scoreboard.h"
 #include "core/event/command.h"
 #include "core/event/reaper.h"
 
@@ -11,15 +14,60 @@
 
 #define CHECK_MAX_MS (300 * 1000)
 #define CHECK_OUTPUT_MAX (1024 * 1024)
+#define LONG_MS (3 * 1000) /* then it is said what it waits for, once */
 
 struct WnCandidate {
     WnConfig *config;
     char *problems; /* that were found here; NULL: none */
     WnCommand *check;
+    WnScoreboard *board; /* what it is at; NULL: cannot be told */
+    int64_t began_ms;
+    WnTimer say;
     WnDeferred tell; /* when winnow-check could not be started */
     WnCandidateFn fn;
     void *user;
 };
+
+/* NULL: it has just begun. */
+static char *
+waits_for(const WnCandidate *self)
+{
+    int64_t past_ms = wn_clock_mono_ms() - self->began_ms;
+    WnScore score;
+
+    if (past_ms < LONG_MS)
+        return NULL;
+    if (self->board == NULL || !wn_scoreboard_get(self->board, &score))
+        return g_strdup_printf("winnow-check has been at it for %d seconds",
+            (int)(past_ms / 1000));
+    return g_strdup_printf("winnow-check has been at it for %d seconds and "
+                           "waits for %s, %s",
+        (int)(past_ms / 1000), score.filter, score.hook);
+}
+
+bool
+wn_candidate_answer_other(const WnCandidate *self, WnControlCall *call)
+{
+    g_autofree char *why = self != NULL && call != NULL ? waits_for(self)
+                                                        : NULL;
+    GString *text;
+
+    if (why == NULL)
+        return false;
+    text = g_string_new(NULL);
+    g_string_printf(text, "a reload is under way: %s\n", why);
+    wn_control_answer(call, WN_EXIT_NO, text);
+    return true;
+}
+
+static void
+on_say(void *user)
+{
+    g_autofree char *text = waits_for(user);
+
+    if (text != NULL)
+        wn_remark(WN_LEVEL_WARNING, "%s", text);
+}
 
 /* fn may free self. */
 static void
@@ -114,18 +162,28 @@ run_check(WnCandidate *self, WnLoop *loop, const char *path, int config_fd)
 {
     g_autofree char *program = wn_program_path("winnow-check");
     g_autoptr(GError) error = NULL;
-    const char *argv[] = { "winnow-check", "-c", path, NULL, NULL, NULL };
+    const char *argv[8] = { "winnow-check", "-c", path };
     WnSpawn spawn = { .path = program, .argv = argv };
+    wn_autofd board_fd = wn_scoreboard_create();
+    const char **more = argv + 3;
 
+    G_STATIC_ASSERT(WN_SPAWN_FIRST_FD == 3); /* the numbers */
+    self->board = board_fd >= 0 ? wn_scoreboard_attach(board_fd) : NULL;
+    if (self->board != NULL) {
+        *more++ = "--scoreboard";
+        *more++ = "3";
+        spawn.fds[spawn.n_fds++] = board_fd;
+    }
     if (config_fd >= 0) {
-        argv[3] = "--config";
-        argv[4] = G_STRINGIFY(WN_SPAWN_FIRST_FD);
+        *more++ = "--config";
+        *more++ = spawn.n_fds == 0 ? "3" : "4";
         spawn.fds[spawn.n_fds++] = config_fd;
     }
     self->check = wn_command_run(loop, &spawn, CHECK_OUTPUT_MAX, CHECK_MAX_MS,
         &error);
     if (self->check != NULL) {
         wn_command_on_end(self->check, on_checked, self);
+        wn_timer_set(&self->say, LONG_MS + 1);
         return;
     }
     g_free(self->problems);
@@ -142,7 +200,9 @@ wn_candidate_new(WnLoop *loop, const char *config_path, const WnConfig *current,
 
     self->fn = fn;
     self->user = user;
+    self->began_ms = wn_clock_mono_ms();
     wn_deferred_init(&self->tell, loop, on_tell, self);
+    wn_timer_init(&self->say, loop, on_say, self);
     run_check(self, loop, config_path, config_fd);
     return self;
 }
@@ -153,6 +213,8 @@ wn_candidate_free(WnCandidate *self)
     if (self == NULL)
         return;
     wn_deferred_unset(&self->tell);
+    wn_timer_clear(&self->say);
+    wn_scoreboard_free(self->board);
     wn_command_free(self->check);
     wn_config_free(self->config);
     g_free(self->problems);

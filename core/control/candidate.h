@@ -9,6 +9,7 @@
  */
 
 #include "core/conf/config.h"
+#include "core/control/control.h"
 #include "core/event/loop.h"
 
 typedef struct WnCandidate WnCandidate;
@@ -23,4 +24,9 @@ typedef void (
 WnCandidate *wn_candidate_new(WnLoop *loop, const char *config_path,
     const WnConfig *current, WnCandidateFn fn, void *user);
 void wn_candidate_free(WnCandidate *self);
+
+/* A reload waits for the one before it, but nobody waits for a plugin that does
+ * not come back: once the check takes long, another call is told what it waits
+ * for.  True: call is answered.  Both may be NULL. */
+bool wn_candidate_answer_other(const WnCandidate *self, WnControlCall *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnCandidate, wn_candidate_free)

@@ -23,10 +23,12 @@ typedef struct Arguments {
     int supervisor_fd;
     int config_fd;
     int metrics_fd;
+    int watched_fd;
     int scoreboard_fd;
     int counts_fd;
     int limits_fd;
     int shared_fd;
+    int history_fd;
 } Arguments;
 
 G_NORETURN static void
@@ -57,14 +59,16 @@ parse_arguments(int argc, char **argv, Arguments *out)
         { "config", required_argument, NULL, 'f' },
         { "metrics", required_argument, NULL, 'm' },
         { "scoreboard", required_argument, NULL, 'b' },
+        { "watched", required_argument, NULL, 'w' },
         { "counts", required_argument, NULL, 'n' },
         { "limits", required_argument, NULL, 'l' },
         { "shared", required_argument, NULL, 'h' },
+        { "history", required_argument, NULL, 'y' },
         { NULL, 0, NULL, 0 },
     };
     int option;
 
-    *out = (Arguments){ 0, -1, -1, -1, -1, -1, -1, -1 };
+    *out = (Arguments){ 0, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) >= 0) {
         if (option == 's')
             out->slot = parse_number(optarg);
@@ -78,16 +82,20 @@ parse_arguments(int argc, char **argv, Arguments *out)
             out->scoreboard_fd = parse_number(optarg);
         else if (option == 'n')
             out->counts_fd = parse_number(optarg);
+        else if (option == 'w')
+            out->watched_fd = parse_number(optarg);
         else if (option == 'l')
             out->limits_fd = parse_number(optarg);
         else if (option == 'h')
             out->shared_fd = parse_number(optarg);
+        else if (option == 'y')
+            out->history_fd = parse_number(optarg);
         else if (option != 'c')
             return false;
     }
     return optind == argc && out->slot >= 0 && out->supervisor_fd >= 0
            && out->config_fd >= 0 && out->metrics_fd >= 0
-           && out->scoreboard_fd >= 0 && out->counts_fd >= 0;
+           && out->scoreboard_fd >= 0;
 }
 
 static void
@@ -97,7 +105,8 @@ keep_to_ourselves(const Arguments *arguments)
     wn_fd_set_cloexec(arguments->config_fd, true);
     wn_fd_set_cloexec(arguments->metrics_fd, true);
     wn_fd_set_cloexec(arguments->scoreboard_fd, true);
-    wn_fd_set_cloexec(arguments->counts_fd, true);
+    if (arguments->counts_fd >= 0)
+        wn_fd_set_cloexec(arguments->counts_fd, true);
     if (arguments->limits_fd >= 0)
         wn_fd_set_cloexec(arguments->limits_fd, true);
     if (arguments->shared_fd >= 0)
@@ -107,6 +116,32 @@ keep_to_ourselves(const Arguments *arguments)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     wn_confine_process(true);
+}
+
+/* Mapped while the descriptor is there: no program opens the file itself. */
+static void
+open_history(WnChild *self, int take_fd)
+{
+    wn_autofd fd = take_fd;
+
+    if (fd < 0)
+        return;
+    self->history = wn_history_new(fd);
+    wn_log_set_history(self->history);
+    if (self->history == NULL)
+        wn_remark(WN_LEVEL_WARNING, "goes on without a history");
+}
+
+/* Without them nothing is lost but numbers. */
+static void
+open_metrics(int take_fd, int take_watched_fd)
+{
+    wn_autofd fd = take_fd;
+    wn_autofd watched_fd = take_watched_fd;
+
+    if (!wn_metrics_attach(fd)
+        || (watched_fd >= 0 && !wn_metrics_watch(watched_fd)))
+        wn_remark(WN_LEVEL_ERROR, "goes on without shared metrics");
 }
 
 static void
@@ -134,9 +169,10 @@ wn_child_init(WnChild *self, const char *program, int argc, char **argv)
         give_up(program, error->message);
     wn_log_open(program, self->config->log_json ? WN_LOG_JSON : WN_LOG_TEXT,
         STDERR_FILENO);
+    open_history(self, arguments.history_fd);
     if (!wn_confine_become(self->config->user, &error))
         give_up(program, error->message);
-    wn_metrics_attach(arguments.metrics_fd);
+    open_metrics(arguments.metrics_fd, arguments.watched_fd);
     self->scoreboard = wn_scoreboard_attach(arguments.scoreboard_fd);
     if (self->scoreboard == NULL)
         give_up(program, "no scoreboard");
@@ -218,6 +254,22 @@ wn_child_ready(WnChild *self)
         -1);
 }
 
+WnConfig *
+wn_child_change_config(WnChild *self, int take_fd, GError **error)
+{
+    wn_autofd fd = take_fd;
+    WnConfig *config = wn_config_from_fd(fd, error);
+    WnConfig *former = self->config;
+
+    if (config == NULL)
+        return NULL;
+    self->config = config;
+    wn_fd_close(self->config_fd);
+    self->config_fd = wn_fd_steal(&fd);
+    wn_log_set_format(config->log_json ? WN_LOG_JSON : WN_LOG_TEXT);
+    return former;
+}
+
 WnSnapshot *
 wn_child_open_snapshot(const WnChild *self)
 {
@@ -260,4 +312,6 @@ wn_child_clear(WnChild *self)
     wn_fd_close(self->counts_fd);
     wn_fd_close(self->limits_fd);
     wn_fd_close(self->shared_fd);
+    wn_log_set_history(NULL);
+    g_clear_pointer(&self->history, wn_history_free);
 }

@@ -18,6 +18,7 @@
  * service manager or a terminal may send them to the whole group.
  */
 
+#include "core/base/history.h"
 #include "core/conf/config.h"
 #include "core/conf/snapshot.h"
 #include "core/control/rights.h"
@@ -37,6 +38,9 @@ enum {                   /* winnowd to program */
     WN_CHILD_DRAIN,  /* finish what is under way, then exit */
     WN_CHILD_SYNC,   /* winnow-sync: look at the source now; serial (u32,
                       * not 0), force (u8) */
+    WN_CHILD_CONFIG, /* winnow-queue: fd of the configuration that holds from
+                      * now on; what its rights and its place are made from has
+                      * not changed */
     WN_CHILD_SKIP,   /* to programs that run plugins: filter (bytes),
                       * id (bytes, or none), content (u64): skips.h */
     /* program to winnowd */
@@ -67,13 +71,15 @@ typedef struct WnChild {
     WnRights rights;
 
     WnScoreboard *scoreboard; /* for programs that run plugins */
-    int config_fd;     /* the configuration as bytes, for programs of its own */
-    int counts_fd;     /* connections of each client at all winnow-smtp of this
-                        * generation: shared_counts.h, column by slot */
-    int limits_fd;     /* smtp/known_limits.h; -1: none */
-    int shared_fd;     /* base/shared_table.h, for programs that run plugins;
-                        * -1: none */
-    int supervisor_fd; /* until wn_child_connect() */
+    int config_fd; /* the configuration as bytes, for programs of its own */
+    int counts_fd; /* connections of each client at all winnow-smtp of this
+                    * generation: shared_counts.h, column by slot; for
+                    * winnow-smtp, -1: none */
+    int limits_fd; /* smtp/known_limits.h; -1: none */
+    int shared_fd; /* base/shared_table.h, for programs that run plugins;
+                    * -1: none */
+    WnHistory *history; /* NULL: none */
+    int supervisor_fd;  /* until wn_child_connect() */
     bool draining;
     WnTimer orphan; /* the end, when winnowd is gone and draining takes long */
     WnChildFn on_message;
@@ -94,6 +100,10 @@ void wn_child_confine(WnChild *self, WnRightsOf who);
 void wn_child_connect(WnChild *self, WnChildFn on_message, WnLoopFn on_drain,
     void *user);
 void wn_child_ready(WnChild *self);
+
+/* The configuration that came with WN_CHILD_CONFIG; the former one (transfer
+ * full), NULL with error if this is none. */
+WnConfig *wn_child_change_config(WnChild *self, int take_fd, GError **error);
 
 /* The snapshot that was published last (transfer full); NULL: there is none, or
  * it cannot be used, which is logged, and what is in use stays. */

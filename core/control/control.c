@@ -3,6 +3,7 @@
 
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/control/callers.h"
 #include "core/event/listener.h"
 #include "core/event/stream.h"
 
@@ -14,11 +15,13 @@
 #define CALLS_MAX 64
 #define REQUEST_TIMEOUT_MS (10 * 1000)
 #define ANSWER_TIMEOUT_MS (120 * 1000)
+#define PENDING_MAX (256 * 1024)
 
 struct WnControlServer {
     WnLoop *loop;
     WnListener *listener;
     char *path;
+    pid_t supervisor; /* 0: the user alone is looked at */
     GPtrArray *calls; /* not yet answered; they outlive the server */
     WnControlFn fn;
     void *user;
@@ -35,6 +38,7 @@ struct WnControlCall {
     WnStream *stream;        /* NULL: the asker is gone */
     WnTimer deadline;        /* while READING */
     bool asked;
+    bool answering; /* its first byte is written */
 };
 
 static void
@@ -110,17 +114,6 @@ on_too_slow(void *user)
     call_free(user);
 }
 
-static bool
-may_ask(int fd)
-{
-    struct ucred peer = { 0 };
-    socklen_t len = sizeof(peer);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        return false;
-    return peer.uid == 0 || peer.uid == geteuid();
-}
-
 static void
 on_accept(void *user, int take_fd, const WnNetaddr *peer)
 {
@@ -128,7 +121,8 @@ on_accept(void *user, int take_fd, const WnNetaddr *peer)
     WnControlCall *call;
 
     (void)peer;
-    if (self->calls->len >= CALLS_MAX || !may_ask(take_fd)) {
+    if (self->calls->len >= CALLS_MAX
+        || !wn_caller_may_ask(take_fd, self->supervisor)) {
         wn_remark(WN_LEVEL_WARNING, "%s: a caller was turned away", self->path);
         wn_fd_close(take_fd);
         return;
@@ -161,6 +155,12 @@ wn_control_server_new(WnLoop *loop, const char *path, WnControlFn fn,
 }
 
 void
+wn_control_server_refuse_below(WnControlServer *self, pid_t supervisor)
+{
+    self->supervisor = supervisor;
+}
+
+void
 wn_control_server_free(WnControlServer *self)
 {
     if (self == NULL)
@@ -182,14 +182,34 @@ wn_control_server_free(WnControlServer *self)
     g_free(self);
 }
 
-void
-wn_control_answer(WnControlCall *call, WnExit exit, GString *take_text)
+/* The first byte of all. */
+static void
+begin_answer(WnControlCall *call, WnExit exit)
 {
     char digit = (char)('0' + (int)exit);
 
     g_assert(call->asked);
-    if (call->stream != NULL) {
+    if (!call->answering && call->stream != NULL)
         wn_stream_write(call->stream, wn_span(&digit, 1));
+    call->answering = true;
+}
+
+bool
+wn_control_write(WnControlCall *call, WnExit exit, GString *text)
+{
+    begin_answer(call, exit);
+    if (call->stream != NULL)
+        wn_stream_write(call->stream, wn_span(text->str, text->len));
+    g_string_truncate(text, 0);
+    return call->stream == NULL
+           || wn_stream_pending(call->stream) < PENDING_MAX;
+}
+
+void
+wn_control_answer(WnControlCall *call, WnExit exit, GString *take_text)
+{
+    begin_answer(call, exit);
+    if (call->stream != NULL) {
         wn_stream_write(call->stream, wn_span(take_text->str, take_text->len));
         wn_stream_finish(g_steal_pointer(&call->stream), ANSWER_TIMEOUT_MS);
     }

@@ -3,9 +3,9 @@
 
 /*
  * What winnowctl asks and gets: a stream socket in the run folder, mode 0600,
- * peers checked by SO_PEERCRED (root or the owner).  A request is its words,
- * each ended by a NUL, then one empty word; at most 64 KiB.  The answer is one
- * byte, the exit status as a digit, then text until the end.
+ * peers checked by callers.h (root or the owner, and no plugin).  A request is
+ * its words, each ended by a NUL, then one empty word; at most 64 KiB.  The
+ * answer is one byte, the exit status as a digit, then text until the end.
  *
  *    run/control        winnowd: status, reload, stop, sync
  *    run/queue-control  winnow-queue: queue commands
@@ -14,6 +14,8 @@
  */
 
 #include "core/event/loop.h"
+
+#include <sys/types.h>
 
 #define WN_CONTROL_SOCKET "control"
 #define WN_QUEUE_CONTROL_SOCKET "queue-control"
@@ -35,12 +37,19 @@ typedef void (
 
 WnControlServer *wn_control_server_new(WnLoop *loop, const char *path,
     WnControlFn fn, void *user, GError **error);
+/* Programs that this process has started, and theirs, are turned away. */
+void wn_control_server_refuse_below(WnControlServer *self, pid_t supervisor);
 void wn_control_server_free(WnControlServer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnControlServer, wn_control_server_free)
 
 /* Sends and frees the call.  Exactly once for each call, also if the asker has
  * gone away meanwhile. */
 void wn_control_answer(WnControlCall *call, WnExit exit, GString *take_text);
+
+/* A piece of an answer that begins with exit and ends with
+ * wn_control_answer(), whose exit is then of no account; empties text.  False:
+ * the asker has much to read already, and more should wait. */
+bool wn_control_write(WnControlCall *call, WnExit exit, GString *text);
 
 /* The same to several callers; calls (of WnControlCall) is empty then. */
 void wn_control_answer_all(GPtrArray *calls, WnExit exit, const char *text);

@@ -13,6 +13,13 @@
 #define CONTENT_FAULTS 2
 #define FILTERS_MAX 1000
 
+/* Deaths within a minute that no call of a filter is to blame for. */
+#define FORGIVEN 2
+
+typedef struct Forgiven {
+    int64_t at_ms[FORGIVEN];
+} Forgiven;
+
 typedef struct Note {
     char filter[sizeof(((WnScore *)NULL)->filter)];
     bool has_id;
@@ -32,7 +39,8 @@ struct WnFaults {
     WnQuarantine *quarantine;
     GQueue notes; /* Note, the newest first */
     unsigned n_last;
-    GHashTable *records; /* filter -> Record */
+    GHashTable *records;  /* filter -> Record */
+    GHashTable *forgiven; /* filter -> Forgiven */
 };
 
 static void
@@ -53,6 +61,8 @@ wn_faults_new(void)
     g_queue_init(&self->notes);
     self->records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
         record_free);
+    self->forgiven = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+        g_free);
     return self;
 }
 
@@ -64,6 +74,7 @@ wn_faults_free(WnFaults *self)
     wn_quarantine_free(self->quarantine);
     g_queue_clear_full(&self->notes, g_free);
     g_hash_table_unref(self->records);
+    g_hash_table_unref(self->forgiven);
     g_free(self);
 }
 
@@ -156,42 +167,83 @@ count(WnFaults *self, const WnScore *score, const char *reason, bool off)
 }
 
 static void
-log_fault(const WnScore *score, WnLevel level, const char *name,
-    const char *reason, bool off)
+begin_event(WnEvent *event, WnLevel level, const char *name,
+    const WnScore *score)
+{
+    wn_event_begin(event, level, name);
+    wn_event_str(event, "filter", score->filter);
+    wn_event_str(event, "hook", score->hook);
+    if (score->has_id)
+        wn_event_id(event, &score->id);
+}
+
+static void
+log_fault(const WnScore *score, const char *plugin, const char *reason,
+    bool off)
 {
     WnEvent event;
 
-    wn_event_begin(&event, level, name);
-    wn_event_str(&event, "filter", score->filter);
-    wn_event_str(&event, "hook", score->hook);
-    if (score->has_id)
-        wn_event_id(&event, &score->id);
+    begin_event(&event, WN_LEVEL_ERROR, "plugin_fault", score);
+    if (plugin != NULL)
+        wn_event_str(&event, "plugin", plugin);
     wn_event_str(&event, "reason", reason);
     wn_event_bool(&event, "switched_off", off);
     wn_event_end(&event);
 }
 
 bool
-wn_faults_note(WnFaults *self, const WnScore *score, const char *why)
+wn_faults_note(WnFaults *self, const WnScore *score, const char *plugin,
+    const char *why)
 {
     const char *reason = score->reason[0] != '\0' ? score->reason : why;
     bool off = wn_quarantine_note(self->quarantine, score->filter,
         wn_clock_mono_ms());
 
-    log_fault(score, WN_LEVEL_ERROR, "plugin_fault", reason, off);
+    log_fault(score, plugin, reason, off);
     count(self, score, reason, off);
     take_notes(self, score, off);
     return off;
 }
 
-void
-wn_faults_note_disturbed(const WnScore *score, const char *why)
+/* Is this one forgiven? */
+static bool
+forgive(WnFaults *self, const char *filter)
 {
-    g_autofree char *reason = g_strdup_printf("%s from outside: by hand, or "
-                                              "for want of memory",
-        why);
+    int64_t now = wn_clock_mono_ms();
+    Forgiven *forgiven = g_hash_table_lookup(self->forgiven, filter);
 
-    log_fault(score, WN_LEVEL_WARNING, "plugin_disturbed", reason, false);
+    if (forgiven == NULL) {
+        if (g_hash_table_size(self->forgiven) >= FILTERS_MAX)
+            return true;
+        forgiven = g_new0(Forgiven, 1);
+        g_hash_table_insert(self->forgiven, g_strdup(filter), forgiven);
+    }
+    for (size_t i = 0; i < FORGIVEN; i++) {
+        if (forgiven->at_ms[i] != 0
+            && now - forgiven->at_ms[i] <= WN_QUARANTINE_WINDOW_MS)
+            continue;
+        forgiven->at_ms[i] = now;
+        return true;
+    }
+    return false;
+}
+
+bool
+wn_faults_suspect(WnFaults *self, const WnScore *score, const char *plugin,
+    const char *why)
+{
+    g_autofree char *reason = NULL;
+    WnScore last = *score;
+
+    self->n_last = 0;
+    if (forgive(self, score->filter))
+        return false;
+    reason = g_strdup_printf("%s between calls: %s", why,
+        score->threads ? "it has left a thread" : "it ran last, again");
+    last.has_id = false;
+    last.content = 0;
+    last.reason[0] = '\0';
+    return wn_faults_note(self, &last, plugin, reason);
 }
 
 static void

@@ -9,6 +9,10 @@
  *    once over a transaction     it is not run over that one again
  *    twice over the same content it is not run over that content again
  *    five times within a minute  it is switched off (quarantine.h)
+ *
+ * A program that ends between two calls is charged to the filter that has left
+ * a thread in it; else to the one that ran last, if it did so twice before
+ * within a minute.
  */
 
 #include "core/base/json.h"
@@ -20,12 +24,15 @@ WnFaults *wn_faults_new(void);
 void wn_faults_free(WnFaults *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnFaults, wn_faults_free)
 
-/* True: switch it off now. */
-bool wn_faults_note(WnFaults *self, const WnScore *score, const char *why);
+/* plugin: whose instance the filter is; NULL: not known.  True: switch it off
+ * now. */
+bool wn_faults_note(WnFaults *self, const WnScore *score, const char *plugin,
+    const char *why);
 
-/* Logs that somebody from outside killed a program while the filter ran, which
- * does not count. */
-void wn_faults_note_disturbed(const WnScore *score, const char *why);
+/* The same for a program that ended between two calls
+ * (wn_process_suspect()). */
+bool wn_faults_suspect(WnFaults *self, const WnScore *score, const char *plugin,
+    const char *why);
 
 /* What a program must know: all of it when it starts, or what the last note has
  * added. */

@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/control/generation.h"
+#include "core/control/generation_private.h"
 
 #include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/base/shared_counts.h"
 #include "core/base/wire.h"
-#include "core/conf/config_wire.h"
-#include "core/control/faults.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #define END_MAX_MS (10 * 1000) /* for those that have nothing to finish */
-
-struct WnGeneration {
-    WnGenerationSpec spec;
-    WnGenerationState state;
-    WnConfig *config;
-    int config_fd;
-    int plugin_config_fd; /* without filters that were switched off; -1: as
-                           * config_fd */
-    int counts_fd;        /* of winnow-smtp's connections: a column for each */
-    bool has_pairs;       /* false: they wait for the snapshot */
-    WnPublished published;
-    WnSettingsReport settings;
-    WnFaults *faults;
-    GPtrArray *members;
-};
-
-/* Above a filter's own time, which its host enforces between calls.  An action
- * has no time of its own. */
-#define HANG_MARGIN_MS 1000
 
 static const char *const program_of_kind[] = {
     [WN_KIND_SYNC] = "winnow-sync",
@@ -43,14 +23,6 @@ static bool
 reads_snapshot(const WnMember *member)
 {
     return member->kind == WN_KIND_SMTP || member->kind == WN_KIND_QUEUE;
-}
-
-static bool
-runs_plugins(const WnMember *member)
-{
-    if (member->generation->config->isolation == WN_ISOLATION_NONE)
-        return member->kind == WN_KIND_SMTP;
-    return member->kind == WN_KIND_FILTER;
 }
 
 static bool
@@ -168,7 +140,7 @@ on_started(void *user, WnProcess *process)
     WnMember *member = user;
 
     send_ports(member);
-    if (runs_plugins(member))
+    if (wn_member_runs_plugins(member))
         wn_faults_tell(member->generation->faults, process);
     join_pair(member);
     wn_process_send(member->process, WN_CHILD_START, WN_SPAN_EMPTY, -1);
@@ -216,20 +188,6 @@ on_ready(void *user, WnProcess *process)
 }
 
 static int
-seal_config(const WnConfig *config, GError **error)
-{
-    g_auto(WnWriter) writer;
-    int fd;
-
-    wn_writer_init(&writer);
-    wn_config_write(config, &writer);
-    fd = wn_fd_sealed_memory("winnow-config", wn_writer_span(&writer));
-    if (fd < 0)
-        wn_fd_set_error(error, errno, "make a memory file for", config->path);
-    return fd;
-}
-
-static int
 make_counts(const WnConfig *config, GError **error)
 {
     int fd = wn_shared_counts_create(MAX(config->workers, 1));
@@ -238,58 +196,6 @@ make_counts(const WnConfig *config, GError **error)
         wn_fd_set_error(error, errno, "make a table of connections for",
             config->path);
     return fd;
-}
-
-/* From their next start on, programs know no such filter: it counts as skipped,
- * and its on_error applies.  A reload brings it back. */
-static void
-switch_off(WnGeneration *self, const char *filter)
-{
-    g_autoptr(GError) error = NULL;
-    GPtrArray *filters = self->config->filters;
-    int config_fd;
-
-    for (guint i = filters->len; i > 0; i--) {
-        const WnFilterConfig *config = filters->pdata[i - 1];
-
-        if (strcmp(config->name, filter) == 0)
-            g_ptr_array_remove_index(filters, i - 1);
-    }
-    config_fd = seal_config(self->config, &error);
-    if (config_fd < 0) {
-        wn_remark(WN_LEVEL_ERROR, "%s", error->message);
-        return;
-    }
-    wn_fd_close(self->plugin_config_fd);
-    self->plugin_config_fd = config_fd;
-    for (guint i = 0; i < self->members->len; i++) {
-        WnMember *member = self->members->pdata[i];
-
-        if (runs_plugins(member))
-            wn_process_use_config(member->process, config_fd);
-    }
-}
-
-static void
-note_fault(WnMember *member, const char *why)
-{
-    WnGeneration *self = member->generation;
-    WnScore score;
-
-    if (!runs_plugins(member))
-        return;
-    if (wn_process_disturbed(member->process, &score))
-        wn_faults_note_disturbed(&score, why);
-    if (!wn_process_blame(member->process, &score))
-        return;
-    if (wn_faults_note(self->faults, &score, why))
-        switch_off(self, score.filter);
-    for (guint i = 0; i < self->members->len; i++) {
-        WnMember *other = self->members->pdata[i];
-
-        if (runs_plugins(other))
-            wn_faults_tell_last(self->faults, other->process);
-    }
 }
 
 static void
@@ -303,7 +209,7 @@ on_ended(void *user, WnProcess *process, const char *why)
     if (member->kind == WN_KIND_SMTP && is_gone(member)
         && member->partner != NULL)
         wn_process_drain(member->partner->process, END_MAX_MS);
-    note_fault(member, why);
+    wn_member_note_fault(member, why);
     self->spec.handler->ended(self->spec.user, member, why);
     member->using = 0;
     member->sessions = 0;
@@ -365,45 +271,46 @@ on_message(void *user, WnProcess *process, uint16_t type, WnSpan payload)
     update(member->generation);
 }
 
-static int64_t
-hook_max_ms(void *user, const char *filter)
-{
-    const WnMember *member = user;
-    const WnFilterConfig *config = wn_config_filter(member->generation->config,
-        filter);
-
-    return (config != NULL ? config->timeout_ms : 0) + HANG_MARGIN_MS;
-}
-
 static const WnProcessHandler process_handler = {
     .started = on_started,
     .ready = on_ready,
     .ended = on_ended,
     .message = on_message,
-    .hook_max_ms = hook_max_ms,
+    .hook_max_ms = wn_member_hook_max_ms,
 };
 
-static WnMember *
-add_member(WnGeneration *self, WnKind kind, unsigned slot)
+static WnProcessSpec
+process_spec(const WnGeneration *self, WnMember *member, unsigned slot)
 {
-    WnMember *member = g_new0(WnMember, 1);
+    WnKind kind = member->kind;
     WnProcessSpec spec = { .loop = self->spec.loop,
         .program = program_of_kind[kind],
         .slot = slot,
         .config_path = self->config->path,
         .config_fd = self->config_fd,
-        .metrics_fd = self->spec.metrics_fd,
-        .counts_fd = self->counts_fd,
+        .metrics_fd = kind == WN_KIND_FILTER ? self->spec.filter_metrics_fd
+                                             : self->spec.metrics_fd,
+        .watched_fd = kind == WN_KIND_SYNC ? self->spec.filter_metrics_fd : -1,
+        .counts_fd = kind == WN_KIND_SMTP ? self->counts_fd : -1,
         .handler = &process_handler,
         .user = member };
 
+    spec.runs_plugins = wn_member_runs_plugins(member);
+    spec.limits_fd = reads_snapshot(member) ? self->spec.limits_fd : -1;
+    spec.history_fd = reads_snapshot(member) ? self->spec.history_fd : -1;
+    spec.shared_fd = spec.runs_plugins ? self->spec.shared_fd : -1;
+    return spec;
+}
+
+static WnMember *
+add_member(WnGeneration *self, WnKind kind, unsigned slot)
+{
+    WnMember *member = g_new0(WnMember, 1);
+    WnProcessSpec spec;
+
     member->generation = self;
     member->kind = kind;
-    spec.runs_plugins = runs_plugins(member);
-    spec.limits_fd = kind == WN_KIND_SMTP || kind == WN_KIND_QUEUE
-                         ? self->spec.limits_fd
-                         : -1;
-    spec.shared_fd = spec.runs_plugins ? self->spec.shared_fd : -1;
+    spec = process_spec(self, member, slot);
     member->process = wn_process_new(&spec);
     g_ptr_array_add(self->members, member);
     return member;
@@ -423,7 +330,7 @@ wn_generation_new(const WnGenerationSpec *spec, WnConfig *take_config,
     WnStart how, GError **error)
 {
     g_autoptr(WnConfig) config = take_config;
-    wn_autofd config_fd = seal_config(config, error);
+    wn_autofd config_fd = wn_generation_seal_config(config, error);
     wn_autofd counts_fd = config_fd >= 0 ? make_counts(config, error) : -1;
     WnGeneration *self;
 
@@ -431,6 +338,7 @@ wn_generation_new(const WnGenerationSpec *spec, WnConfig *take_config,
         return NULL;
     self = g_new0(WnGeneration, 1);
     self->spec = *spec;
+    self->spec.history_fd = wn_fd_dup(spec->history_fd);
     self->config = g_steal_pointer(&config);
     self->config_fd = wn_fd_steal(&config_fd);
     self->counts_fd = wn_fd_steal(&counts_fd);
@@ -453,6 +361,7 @@ wn_generation_free(WnGeneration *self)
     wn_fd_close(self->config_fd);
     wn_fd_close(self->plugin_config_fd);
     wn_fd_close(self->counts_fd);
+    wn_fd_close(self->spec.history_fd);
     wn_faults_free(self->faults);
     wn_settings_report_clear(&self->settings);
     g_free(self);
@@ -464,6 +373,79 @@ wn_generation_start_queue(WnGeneration *self)
     add_member(self, WN_KIND_QUEUE, 0);
     if (self->state == WN_GENERATION_COMPLETE)
         self->state = WN_GENERATION_STARTING; /* the caller knows */
+}
+
+static bool
+is_same_file(int a, int b)
+{
+    struct stat of_a, of_b;
+
+    if (a < 0 || b < 0)
+        return a < 0 && b < 0;
+    return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0
+           && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* Its rights, its folders, its user, the file of its history and where it asks
+ * names are made once for a process. */
+static bool
+queue_may_stay(const WnGeneration *self, const WnGeneration *other)
+{
+    const WnConfig *config = self->config, *before = other->config;
+
+    return g_strcmp0(config->path, before->path) == 0
+           && g_strcmp0(config->spool, before->spool) == 0
+           && g_strcmp0(config->state, before->state) == 0
+           && g_strcmp0(config->run, before->run) == 0
+           && g_strcmp0(config->user, before->user) == 0
+           && g_strcmp0(config->dns_servers, before->dns_servers) == 0
+           && config->sandbox == before->sandbox
+           && config->history == before->history
+           && is_same_file(self->spec.history_fd, other->spec.history_fd);
+}
+
+static WnMember *
+steal_queue(WnGeneration *self)
+{
+    for (guint i = 0; i < self->members->len; i++) {
+        WnMember *member = self->members->pdata[i];
+
+        if (member->kind == WN_KIND_QUEUE && !is_gone(member))
+            return g_ptr_array_steal_index(self->members, i);
+    }
+    return NULL;
+}
+
+static void
+adopt_queue(WnGeneration *self, WnMember *queue)
+{
+    WnProcessSpec spec = process_spec(self, queue, 0);
+
+    queue->generation = self;
+    queue->using = 0;
+    g_ptr_array_add(self->members, queue);
+    wn_process_adopt(queue->process, &spec);
+    wn_process_send(queue->process, WN_CHILD_CONFIG, WN_SPAN_EMPTY,
+        self->config_fd);
+    send_u64(queue, WN_CHILD_SNAPSHOT, self->published.generation);
+    if (self->state == WN_GENERATION_COMPLETE)
+        self->state = WN_GENERATION_STARTING; /* the caller knows */
+}
+
+void
+wn_generation_take_queue(WnGeneration *self, WnGeneration *other,
+    int64_t drain_ms)
+{
+    WnMember *queue = NULL;
+
+    if (queue_may_stay(self, other))
+        queue = steal_queue(other);
+    if (queue != NULL) {
+        adopt_queue(self, queue);
+        return;
+    }
+    wn_generation_drain_queue(other, drain_ms);
+    wn_generation_start_queue(self);
 }
 
 void

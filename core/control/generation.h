@@ -6,7 +6,8 @@
  * the one that serves, and drains the older one when the newer one is ready.
  *
  *    winnow-sync     1
- *    winnow-queue    1, when asked for: two must never own the spool at once
+ *    winnow-queue    1, when asked for, or taken over from the generation
+ *                    before: two must never own the spool at once
  *    pairs           winnow-smtp and winnow-filter, joined by a channel; with
  *                    isolation = none no winnow-filter
  *
@@ -79,9 +80,11 @@ typedef struct WnGenerationSpec {
     WnLoop *loop;
     uint64_t number;
     const WnPorts *ports;
-    int metrics_fd;
-    int limits_fd; /* smtp/known_limits.h, for winnow-queue and winnow-smtp */
-    int shared_fd; /* base/shared_table.h, for programs that run plugins */
+    int metrics_fd;        /* base/metrics.h */
+    int filter_metrics_fd; /* that of winnow-filter, which winnow-sync shows */
+    int limits_fd;  /* smtp/known_limits.h, for winnow-queue and winnow-smtp */
+    int shared_fd;  /* base/shared_table.h, for programs that run plugins */
+    int history_fd; /* base/history.h, for the same as limits_fd; -1: none */
     const WnGenerationHandler *handler;
     void *user;
 } WnGenerationSpec;
@@ -97,6 +100,13 @@ void wn_generation_free(WnGeneration *self); /* kills */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WnGeneration, wn_generation_free)
 
 void wn_generation_start_queue(WnGeneration *self);
+
+/* The winnow-queue of the other generation goes on under this one: deliveries
+ * under way are not cut off by a reload.  If what the configurations say
+ * differs in something that a process has for life, it is drained and another
+ * one started. */
+void wn_generation_take_queue(WnGeneration *self, WnGeneration *other,
+    int64_t drain_ms);
 void wn_generation_sync(WnGeneration *self, uint32_t serial, bool force);
 
 /* Another one serves from now on: sessions go on for WN_RETIRE_MAX_MS, then

@@ -31,10 +31,13 @@ struct WnProcess {
     WnTimer due;         /* WAITING, NEW: to start; else: to kill */
     WnDeferred tell_gone;
     int64_t backoff_ms;
-    int64_t ready_ms; /* when it became ready; 0: it did not */
-    bool killed;      /* by us */
-    bool disturbed;   /* ended by somebody else's SIGKILL */
-    WnRights rights;  /* as it has told */
+    int64_t ready_ms;      /* when it became ready; 0: it did not */
+    bool late;             /* killed because it took too long to start or end */
+    bool slain;            /* ended by a SIGKILL */
+    unsigned seen_version; /* of the board, and since when it is so */
+    int64_t seen_ms;
+    int64_t due_at_ms; /* of due */
+    WnRights rights;   /* as it has told */
     int64_t drain_until_ms;
     int64_t drain_ms; /* RETIRING: for draining, when that comes */
     unsigned restarts;
@@ -45,6 +48,7 @@ static void
 enter(WnProcess *self, WnProcessState state, int64_t due_ms)
 {
     self->state = state;
+    self->due_at_ms = wn_clock_mono_ms() + due_ms;
     if (due_ms >= 0)
         wn_timer_set(&self->due, due_ms);
     else
@@ -124,24 +128,14 @@ after_end(WnProcess *self, const char *why)
     self->spec.handler->ended(self->spec.user, self, why);
 }
 
-/* The kernel that lacks memory, or an operator: no plugin sends that signal to
- * its own program, and what we send we know of. */
 static void
 on_reaped(void *user, int status)
 {
     WnProcess *self = user;
     g_autofree char *why = wn_reaper_describe(status);
 
-    self->disturbed = !self->killed && WIFSIGNALED(status)
-                      && WTERMSIG(status) == SIGKILL;
+    self->slain = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     after_end(self, why);
-}
-
-static void
-kill_it(WnProcess *self)
-{
-    self->killed = true;
-    wn_reaper_kill(&self->reaper, SIGKILL);
 }
 
 static void
@@ -173,6 +167,26 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     self->spec.handler->ready(self->spec.user, self);
 }
 
+/* What stands there is the program's word; that it does not change is not.  A
+ * board that nobody could have been writing for so long is one gone wild. */
+static bool
+is_hanging(WnProcess *self, WnScore *out)
+{
+    unsigned version = wn_scoreboard_version(self->board);
+    bool running = wn_scoreboard_get(self->board, out);
+    int64_t now = wn_clock_mono_ms();
+    int64_t since;
+
+    if (version != self->seen_version) {
+        self->seen_version = version;
+        self->seen_ms = now;
+    }
+    since = running ? MIN(out->began_ms, self->seen_ms) : self->seen_ms;
+    return (running || version % 2 != 0)
+           && now - since
+                  > self->spec.handler->hook_max_ms(self->spec.user, out);
+}
+
 static void
 on_look(void *user)
 {
@@ -180,15 +194,12 @@ on_look(void *user)
     WnScore score;
 
     wn_timer_set(&self->look, LOOK_MS);
-    if (!wn_scoreboard_get(self->board, &score)
-        || wn_clock_mono_ms() - score.began_ms
-               <= self->spec.handler->hook_max_ms(self->spec.user,
-                   score.filter))
+    if (!is_hanging(self, &score))
         return;
     wn_remark(WN_LEVEL_ERROR, "%s (%d): filter %s hangs, killed",
         self->spec.program, (int)self->pid, score.filter);
     wn_timer_unset(&self->look);
-    kill_it(self);
+    wn_reaper_kill(&self->reaper, SIGKILL);
 }
 
 static void
@@ -231,9 +242,11 @@ run(WnProcess *self, int supervisor_fd, int board_fd, GError **error)
     const Handing handings[] = { { "--supervisor", supervisor_fd },
         { "--config", self->spec.config_fd },
         { "--metrics", self->spec.metrics_fd }, { "--scoreboard", board_fd },
+        { "--watched", self->spec.watched_fd },
         { "--counts", self->spec.counts_fd },
         { "--limits", self->spec.limits_fd },
-        { "--shared", self->spec.shared_fd } };
+        { "--shared", self->spec.shared_fd },
+        { "--history", self->spec.history_fd } };
     char slot[16];
     const char *argv[6 + 2 * G_N_ELEMENTS(handings)] = { self->spec.program,
         "-c", self->spec.config_path, "--slot", slot };
@@ -246,7 +259,7 @@ run(WnProcess *self, int supervisor_fd, int board_fd, GError **error)
     if (pid < 0)
         return false;
     self->pid = pid;
-    self->killed = self->disturbed = false;
+    self->late = self->slain = false;
     self->rights = (WnRights){ 0 };
     wn_reaper_init(&self->reaper, self->spec.loop, pid, on_reaped, self);
     return true;
@@ -262,6 +275,8 @@ renew_board(WnProcess *self)
     if (fd < 0)
         return -1;
     self->board = wn_scoreboard_attach(fd);
+    self->seen_version = 0;
+    self->seen_ms = wn_clock_mono_ms();
     return self->board != NULL ? wn_fd_steal(&fd) : -1;
 }
 
@@ -321,7 +336,8 @@ on_due(void *user)
     case WN_PROCESS_DRAINING:
         wn_remark(WN_LEVEL_WARNING, "%s (%d) takes too long, killed",
             self->spec.program, (int)self->pid);
-        kill_it(self);
+        self->late = true;
+        wn_reaper_kill(&self->reaper, SIGKILL);
         break;
     case WN_PROCESS_GONE:
         break;
@@ -412,20 +428,64 @@ void
 wn_process_use_config(WnProcess *self, int config_fd)
 {
     self->spec.config_fd = config_fd;
+    self->backoff_ms = WN_PROCESS_BACKOFF_MIN_MS;
+    if (self->state == WN_PROCESS_WAITING)
+        enter(self, WN_PROCESS_WAITING, self->backoff_ms);
+}
+
+void
+wn_process_adopt(WnProcess *self, const WnProcessSpec *spec)
+{
+    self->spec = *spec;
+    wn_process_use_config(self, spec->config_fd);
 }
 
 bool
 wn_process_blame(const WnProcess *self, WnScore *out)
 {
-    return !self->disturbed && self->board != NULL
-           && wn_scoreboard_get(self->board, out);
+    return !self->late && self->board != NULL
+           && wn_scoreboard_get_ended(self->board, out);
 }
 
 bool
-wn_process_disturbed(const WnProcess *self, WnScore *out)
+wn_process_suspect(const WnProcess *self, WnScore *out)
 {
-    return self->disturbed && self->board != NULL
-           && wn_scoreboard_get(self->board, out);
+    return self->state == WN_PROCESS_WAITING && !self->late && !self->slain
+           && self->board != NULL && !wn_process_blame(self, out)
+           && (wn_scoreboard_starter(self->board, out)
+               || wn_scoreboard_last(self->board, out));
+}
+
+bool
+wn_process_has_culprit(const WnProcess *self)
+{
+    WnScore score;
+
+    return wn_process_blame(self, &score);
+}
+
+char *
+wn_process_end_text(const WnProcess *self, const char *why)
+{
+    WnScore score;
+
+    if (!wn_process_blame(self, &score))
+        return g_strdup_printf("%s %s before all was ready\n",
+            self->spec.program, why);
+    return g_strdup_printf("%s %s before all was ready: filter %s, %s\n",
+        self->spec.program, why, score.filter, score.hook);
+}
+
+bool
+wn_process_waits(const WnProcess *self, WnScore *out_last, int64_t *out_ms)
+{
+    *out_last = (WnScore){ 0 };
+    if (self->state != WN_PROCESS_WAITING)
+        return false;
+    if (self->spec.runs_plugins && self->board != NULL)
+        wn_scoreboard_last(self->board, out_last);
+    *out_ms = MAX(0, self->due_at_ms - wn_clock_mono_ms());
+    return true;
 }
 
 WnRights

@@ -54,8 +54,8 @@ typedef struct WnProcessHandler {
     /* Any other message.  Descriptors are not expected and closed. */
     void (*message)(void *user, WnProcess *process, uint16_t type,
         WnSpan payload);
-    /* How long a call of this filter may take (runs_plugins only). */
-    int64_t (*hook_max_ms)(void *user, const char *filter);
+    /* How long this call of a filter may take (runs_plugins only). */
+    int64_t (*hook_max_ms)(void *user, const WnScore *score);
 } WnProcessHandler;
 
 typedef struct WnProcessSpec {
@@ -65,9 +65,11 @@ typedef struct WnProcessSpec {
     const char *config_path; /* borrowed */
     int config_fd;           /* borrowed, as metrics_fd */
     int metrics_fd;
-    int counts_fd;     /* base/shared_counts.h */
+    int watched_fd;    /* metrics of others, to be shown; -1: none */
+    int counts_fd;     /* base/shared_counts.h; -1: none */
     int limits_fd;     /* smtp/known_limits.h; -1: none */
     int shared_fd;     /* base/shared_table.h; -1: none */
+    int history_fd;    /* base/history.h; -1: none */
     bool runs_plugins; /* killed when a call of one takes too long */
     const WnProcessHandler *handler;
     void *user;
@@ -86,16 +88,33 @@ void wn_process_retire(WnProcess *self, int64_t soft_ms, int64_t max_ms);
  * unless it is GONE already.  A second call may only shorten the time. */
 void wn_process_drain(WnProcess *self, int64_t max_ms);
 
-/* From the next start on. */
+/* From the next start on, which is soon: the reason why it ended may be gone.
+ */
 void wn_process_use_config(WnProcess *self, int config_fd);
 
+/* It belongs to another configuration from now on: what its next start needs
+ * stands in spec.  Told of it by the caller. */
+void wn_process_adopt(WnProcess *self, const WnProcessSpec *spec);
+
 /* What plugin was running when it ended, in the callback that tells of it;
- * false: none. */
+ * false: none, or it was killed for being late.  Whatever signal it was: nobody
+ * can tell a plugin that kills its program from somebody outside who does. */
 bool wn_process_blame(const WnProcess *self, WnScore *out);
 
-/* What plugin was running when somebody from outside killed it; false: that was
- * not its end, or none ran.  The plugin is not to blame. */
-bool wn_process_disturbed(const WnProcess *self, WnScore *out);
+/* What plugin has left a thread, or else ran last and may have broken memory,
+ * of a program that ended by itself between two calls.  False: none, or it had
+ * a SIGKILL, which comes from outside. */
+bool wn_process_suspect(const WnProcess *self, WnScore *out);
+
+/* Did it end in a filter's code? */
+bool wn_process_has_culprit(const WnProcess *self);
+/* A line for whoever waited for its start (transfer full). */
+char *wn_process_end_text(const WnProcess *self, const char *why);
+
+/* The plugin that ran last before it ended, and when it is started again;
+ * false: it does not wait for that. */
+bool wn_process_waits(const WnProcess *self, WnScore *out_last,
+    int64_t *out_ms);
 
 /* What it is kept from, as it has told when it became ready. */
 WnRights wn_process_rights(const WnProcess *self);

@@ -3,40 +3,41 @@
 
 #include "core/base/log.h"
 #include "core/base/spawn.h"
+#include "core/control/secrets.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
-/* Libraries, and what they read: names of hosts, certificates, the time. */
+/* Libraries, and what they read: names of hosts, certificates, the time.  Not
+ * the folders that certificates share with keys. */
 static const char *const common[] = { "/usr", "/lib", "/lib32", "/lib64",
     "/libx32", "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/nsswitch.conf",
     "/etc/host.conf", "/etc/hosts", "/etc/resolv.conf", "/etc/gai.conf",
     "/etc/services", "/etc/protocols", "/etc/localtime", "/etc/timezone",
-    "/etc/passwd", "/etc/group", "/etc/ssl", "/etc/ca-certificates", "/etc/pki",
+    "/etc/passwd", "/etc/group", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+    "/etc/ssl/cert.pem", "/etc/ca-certificates", "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf", "/etc/pki/tls/cert.pem",
     "/etc/crypto-policies", "/dev/urandom", "/dev/random", "/dev/zero",
     "/proc/self", "/proc/sys/kernel", "/sys/devices/system/cpu" };
 
 /* What winnow-filter takes itself, shared tables included. */
 #define OWN_MEMORY (256 * 1024 * 1024)
 
-/* Values that name several files, or none. */
-#define SEPARATORS " \t,;"
-
 static void
-allow_common(WnFileRules *rules)
+allow_common(WnFileRules *rules, const WnSecrets *secrets)
 {
     static const char *const authorities[] = { "SSL_CERT_FILE",
         "SSL_CERT_DIR" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(common); i++)
-        wn_file_rules_allow(rules, common[i], WN_FILES_READ);
+        wn_secrets_allow_rest(secrets, common[i], rules);
     /* Where OpenSSL looks for authorities instead of its own folder. */
     for (size_t i = 0; i < G_N_ELEMENTS(authorities); i++) {
         const char *path = g_getenv(authorities[i]);
 
         if (path != NULL && g_path_is_absolute(path))
-            wn_file_rules_allow(rules, path, WN_FILES_READ);
+            wn_secrets_allow_rest(secrets, path, rules);
     }
     wn_file_rules_allow(rules, "/dev/null", WN_FILES_READ | WN_FILES_WRITE);
 }
@@ -49,73 +50,41 @@ allow_snapshots(WnFileRules *rules, const WnConfig *config, unsigned rights)
     wn_file_rules_allow(rules, path, rights);
 }
 
-/* Does the folder hold what plugins must not see? */
-static bool
-holds_secrets(const WnConfig *config, const char *folder)
-{
-    g_autofree char *conf = g_build_filename(config->folder, "conf.d", NULL);
-    g_autofree char *domains = g_build_filename(config->folder, "domains.d",
-        NULL);
-    const char *const secrets[] = { conf, domains, config->spool, config->state,
-        config->run, config->tls_key, config->mariadb_password_file };
-    size_t len = strlen(folder);
-
-    for (size_t i = 0; i < G_N_ELEMENTS(secrets); i++)
-        if (secrets[i] != NULL && g_str_has_prefix(secrets[i], folder)
-            && (len == 1 || secrets[i][len] == '/' || secrets[i][len] == '\0'))
-            return true;
-    return false;
-}
+typedef struct Naming {
+    WnFileRules *rules;
+    const WnSecrets *secrets;
+} Naming;
 
 /* A file is replaced by a new one under its name, which its folder allows. */
 static void
-allow_named(WnFileRules *rules, const WnConfig *config, const char *path)
+allow_named(void *user, const char *path)
 {
-    g_autofree char *folder = g_path_get_dirname(path);
+    const Naming *self = user;
+    g_autofree char *folder = g_file_test(path, G_FILE_TEST_IS_DIR)
+                                  ? g_strdup(path)
+                                  : g_path_get_dirname(path);
 
-    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+    if (wn_secrets_around(self->secrets, path) != NULL)
         return;
-    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
-        if (!holds_secrets(config, path))
-            wn_file_rules_allow(rules, path, WN_FILES_READ);
-        return;
-    }
-    wn_file_rules_allow(rules, path, WN_FILES_READ);
-    if (!holds_secrets(config, folder))
-        wn_file_rules_allow(rules, folder, WN_FILES_READ);
-}
-
-/* Which options name files only the plugins know, and these are not loaded
- * before they are confined: so every word of a value that is a file's name
- * counts as one. */
-static void
-allow_setting(WnFileRules *rules, const WnConfig *config,
-    const WnSetting *setting)
-{
-    g_auto(GStrv) words = g_strsplit_set(setting->value, SEPARATORS, -1);
-    g_autofree char *whole = g_canonicalize_filename(setting->value,
-        setting->folder);
-
-    allow_named(rules, config, whole);
-    for (unsigned i = 0; words[i] != NULL; i++) {
-        g_autofree char *path = NULL;
-
-        if (words[i][0] == '\0')
-            continue;
-        path = g_canonicalize_filename(words[i], setting->folder);
-        allow_named(rules, config, path);
-    }
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR))
+        wn_file_rules_allow(self->rules, path, WN_FILES_READ);
+    if (wn_secrets_within(self->secrets, folder) == NULL)
+        wn_file_rules_allow(self->rules, folder, WN_FILES_READ);
 }
 
 static void
-allow_plugins(WnFileRules *rules, const WnConfig *config)
+allow_plugins(WnFileRules *rules, const WnSecrets *secrets,
+    const WnConfig *config)
 {
-    wn_file_rules_allow(rules, config->plugins, WN_FILES_READ);
+    Naming naming = { rules, secrets };
+
+    wn_secrets_allow_rest(secrets, config->plugins, rules);
     for (guint i = 0; i < config->filters->len; i++) {
         const WnFilterConfig *filter = config->filters->pdata[i];
 
         for (guint n = 0; n < filter->settings->len; n++)
-            allow_setting(rules, config, filter->settings->pdata[n]);
+            wn_secrets_each_named(filter->settings->pdata[n], allow_named,
+                &naming);
     }
 }
 
@@ -137,9 +106,13 @@ make_rules(WnRightsOf who, const WnConfig *config, const char *build)
 {
     const unsigned both = WN_FILES_READ | WN_FILES_WRITE;
     WnFileRules *rules = wn_file_rules_new();
+    g_autoptr(WnSecrets)
+        secrets = wn_secrets_new(who == WN_RIGHTS_CHECK ? WN_SECRETS_OF_CHECK
+                                                        : WN_SECRETS_OF_FILTERS,
+            config);
     g_autofree char *beside = NULL;
 
-    allow_common(rules);
+    allow_common(rules, secrets);
     switch (who) {
     case WN_RIGHTS_SMTP:
         wn_file_rules_allow(rules, config->spool, both);
@@ -147,15 +120,16 @@ make_rules(WnRightsOf who, const WnConfig *config, const char *build)
         wn_file_rules_allow(rules, config->tls_key, WN_FILES_READ);
         allow_snapshots(rules, config, WN_FILES_READ);
         if (config->isolation == WN_ISOLATION_NONE)
-            allow_plugins(rules, config);
+            allow_plugins(rules, secrets, config);
         break;
     case WN_RIGHTS_FILTER:
         allow_snapshots(rules, config, WN_FILES_READ);
-        allow_plugins(rules, config);
+        allow_plugins(rules, secrets, config);
         break;
     case WN_RIGHTS_QUEUE:
         wn_file_rules_allow(rules, config->spool, both);
         wn_file_rules_allow(rules, config->run, both);
+        wn_file_rules_allow(rules, "/proc", WN_FILES_READ); /* callers.h */
         allow_snapshots(rules, config, WN_FILES_READ);
         break;
     case WN_RIGHTS_SYNC:
@@ -164,7 +138,8 @@ make_rules(WnRightsOf who, const WnConfig *config, const char *build)
         allow_starting(rules);
         break;
     case WN_RIGHTS_CHECK:
-        wn_file_rules_allow(rules, "/", WN_FILES_READ);
+        /* Lists may lie anywhere; which they are only the domains know. */
+        wn_secrets_allow_rest(secrets, "/", rules);
         if (build != NULL) {
             beside = g_path_get_dirname(build);
             wn_file_rules_allow(rules, beside, both);
@@ -209,7 +184,9 @@ wn_rights_limit(WnRightsOf who, const WnConfig *config, const char *build,
         return false;
     if (!plugins)
         return true;
-    out->calls = wn_sandbox_calls(&no_calls);
+    out->calls = wn_sandbox_calls(who == WN_RIGHTS_CHECK ? WN_CALLS_OFFLINE
+                                                         : WN_CALLS_ONLINE,
+        &no_calls);
     return held(config, out->calls != 0, no_calls, error);
 }
 

@@ -9,10 +9,12 @@
  *    winnow-filter  the snapshots, the plugins, the files that options name
  *    winnow-queue   the spool, the sockets, the snapshots
  *    winnow-sync    writes the state, starts winnow-check and its own reader
- *    winnow-check   writes the snapshot that it builds
+ *    winnow-check   writes the snapshot that it builds; no spool, no sockets,
+ *                   no key, no password
  *
- * The last two may read whatever the user may: lists may lie anywhere.  Those
- * that run plugins are held to the system calls of base/sandbox.h as well.
+ * The last two may read whatever else the user may: lists may lie anywhere.
+ * Those that run plugins are held to the system calls of base/sandbox.h as
+ * well, winnow-check without any socket.
  */
 
 #include "core/base/sandbox.h"

@@ -2,8 +2,10 @@
 #include "core/control/scoreboard.h"
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/base/shared_region.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +14,7 @@ typedef struct Board {
     atomic_uint version; /* odd while it is written */
     uint32_t running;
     WnScore score;
+    char starter[sizeof(((WnScore *)NULL)->filter)]; /* of threads */
 } Board;
 
 struct WnScoreboard {
@@ -48,13 +51,31 @@ wn_scoreboard_free(WnScoreboard *self)
     g_free(self);
 }
 
+static void
+begin_write(Board *board)
+{
+    if (mprotect(board, sizeof(Board), PROT_READ | PROT_WRITE) != 0)
+        g_error("the scoreboard cannot be written: %s", g_strerror(errno));
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_acq_rel);
+}
+
+/* Where closing fails it stays open: it is not needed for anything. */
+static void
+end_write(Board *board)
+{
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
+    if (board->running != 0 && mprotect(board, sizeof(Board), PROT_READ) != 0)
+        wn_remark(WN_LEVEL_WARNING, "the scoreboard stays open: %s",
+            g_strerror(errno));
+}
+
 void
 wn_scoreboard_set(WnScoreboard *self, const char *filter, const char *hook,
     const WnId *id, uint64_t content)
 {
     Board *board = self->board;
 
-    atomic_fetch_add_explicit(&board->version, 1, memory_order_acq_rel);
+    begin_write(board);
     board->running = filter != NULL;
     if (filter != NULL) {
         g_strlcpy(board->score.filter, filter, sizeof(board->score.filter));
@@ -66,7 +87,7 @@ wn_scoreboard_set(WnScoreboard *self, const char *filter, const char *hook,
         board->score.content = content;
         board->score.began_ms = wn_clock_mono_ms();
     }
-    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
+    end_write(board);
 }
 
 void
@@ -77,7 +98,7 @@ wn_scoreboard_accuse(WnScoreboard *self, const char *filter, const char *reason)
                     sizeof(board->score.filter))
                 == 0;
 
-    atomic_fetch_add_explicit(&board->version, 1, memory_order_acq_rel);
+    begin_write(board);
     board->running = 1;
     if (!same) {
         board->score.hook[0] = '\0';
@@ -87,16 +108,35 @@ wn_scoreboard_accuse(WnScoreboard *self, const char *filter, const char *reason)
         g_strlcpy(board->score.filter, filter, sizeof(board->score.filter));
     }
     g_strlcpy(board->score.reason, reason, sizeof(board->score.reason));
-    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
+    end_write(board);
 }
 
-/* A plugin gone wild may have written anything here. */
+/* A plugin gone wild may have written anything here; people read it on their
+ * terminals. */
 static void
-clean(WnScore *score)
+clean(char *text, size_t size)
 {
-    score->filter[sizeof(score->filter) - 1] = '\0';
-    score->hook[sizeof(score->hook) - 1] = '\0';
-    score->reason[sizeof(score->reason) - 1] = '\0';
+    text[size - 1] = '\0';
+    for (char *at = text; *at != '\0'; at++)
+        if (!g_ascii_isprint(*at))
+            *at = '?';
+}
+
+void
+wn_scoreboard_note_threads(WnScoreboard *self, const char *filter)
+{
+    begin_write(self->board);
+    g_strlcpy(self->board->starter, filter, sizeof(self->board->starter));
+    end_write(self->board);
+}
+
+bool
+wn_scoreboard_starter(const WnScoreboard *self, WnScore *out)
+{
+    *out = (WnScore){ .threads = true };
+    memcpy(out->filter, self->board->starter, sizeof(out->filter));
+    clean(out->filter, sizeof(out->filter));
+    return out->filter[0] != '\0';
 }
 
 bool
@@ -118,9 +158,25 @@ wn_scoreboard_get(const WnScoreboard *self, WnScore *out)
     memcpy(out, &board->score, sizeof(*out));
     memcpy(&has_id, &out->has_id, sizeof(has_id));
     out->has_id = has_id == 1;
-    clean(out);
+    out->threads = false;
+    clean(out->filter, sizeof(out->filter));
+    clean(out->hook, sizeof(out->hook));
+    clean(out->reason, sizeof(out->reason));
     atomic_thread_fence(memory_order_acquire);
     return before % 2 == 0 && running != 0
            && atomic_load_explicit(&board->version, memory_order_relaxed)
                   == before;
+}
+
+bool
+wn_scoreboard_get_ended(const WnScoreboard *self, WnScore *out)
+{
+    wn_scoreboard_get(self, out);
+    return self->board->running != 0 && out->filter[0] != '\0';
+}
+
+unsigned
+wn_scoreboard_version(const WnScoreboard *self)
+{
+    return atomic_load_explicit(&self->board->version, memory_order_acquire);
 }

@@ -6,6 +6,7 @@
 #include "core/base/metrics.h"
 #include "core/conf/snapshot.h"
 #include "core/control/faults.h"
+#include "core/journal/lenient.h"
 
 #include <string.h>
 
@@ -104,6 +105,22 @@ print_counts(GString *out, const char *title, const Count *counts, size_t n)
     g_string_append_c(out, '\n');
 }
 
+/* Of one that has ended: what may have been the reason, and how long others
+ * wait for it. */
+static void
+print_wait(GString *out, const WnProcess *process)
+{
+    WnScore last;
+    int64_t ms;
+
+    if (!wn_process_waits(process, &last, &ms))
+        return;
+    g_string_append_printf(out, "  next start in %d.%d s", (int)(ms / 1000),
+        (int)(ms / 100 % 10));
+    if (last.filter[0] != '\0')
+        g_string_append_printf(out, ", last filter %s", last.filter);
+}
+
 static void
 print_member(GString *out, const WnMember *member)
 {
@@ -116,6 +133,7 @@ print_member(GString *out, const WnMember *member)
     g_string_append_printf(out, "%8u", wn_process_restarts(process));
     if (member->kind == WN_KIND_SMTP)
         g_string_append_printf(out, "  %u sessions", member->sessions);
+    print_wait(out, process);
     g_string_append_c(out, '\n');
 }
 
@@ -220,6 +238,44 @@ print_generation(GString *out, const WnGeneration *generation)
     wn_faults_print(wn_generation_faults(generation), out);
 }
 
+/* Domains whose refusals count as temporary, if there are any. */
+static void
+print_lenient(GString *out, const WnConfig *config)
+{
+    g_autoptr(WnLenient) lenient = wn_lenient_new(config->spool);
+    g_autoptr(GPtrArray) domains = wn_lenient_domains(lenient);
+
+    for (guint i = 0; i < domains->len; i++) {
+        char until[WN_DATE_MAX];
+
+        wn_clock_iso8601(wn_lenient_until(lenient, domains->pdata[i]) * 1000,
+            until);
+        g_string_append_printf(out,
+            "lenient     %s: 5xx counts as temporary until %s\n",
+            (const char *)domains->pdata[i], until);
+    }
+}
+
+static void
+json_lenient(WnJson *json, const WnConfig *config)
+{
+    g_autoptr(WnLenient) lenient = wn_lenient_new(config->spool);
+    g_autoptr(GPtrArray) domains = wn_lenient_domains(lenient);
+
+    wn_json_open_list(json, "lenient");
+    for (guint i = 0; i < domains->len; i++) {
+        char until[WN_DATE_MAX];
+
+        wn_clock_iso8601(wn_lenient_until(lenient, domains->pdata[i]) * 1000,
+            until);
+        wn_json_open_object(json, NULL);
+        wn_json_str(json, "domain", domains->pdata[i]);
+        wn_json_str(json, "until", until);
+        wn_json_close_object(json);
+    }
+    wn_json_close_list(json);
+}
+
 void
 wn_status_print(const WnSupervisorView *view, GString *out)
 {
@@ -235,6 +291,8 @@ wn_status_print(const WnSupervisorView *view, GString *out)
         wn_metrics_lookup("winnow_connections", NULL));
     print_counts(out, "messages", message_counts, G_N_ELEMENTS(message_counts));
     print_counts(out, "queue", queue_counts, G_N_ELEMENTS(queue_counts));
+    if (view->current != NULL)
+        print_lenient(out, wn_generation_config(view->current));
     g_string_append(out,
         "\ngeneration  program        slot      pid  state    restarts\n");
     for (guint i = 0; i < members->len; i++)
@@ -248,6 +306,19 @@ json_counts(WnJson *json, const char *key, const Count *counts, size_t n)
     for (size_t i = 0; i < n; i++)
         wn_json_int(json, counts[i].key, value_of(&counts[i]));
     wn_json_close_object(json);
+}
+
+static void
+json_wait(WnJson *json, const WnProcess *process)
+{
+    WnScore last;
+    int64_t ms;
+
+    if (!wn_process_waits(process, &last, &ms))
+        return;
+    wn_json_int(json, "next_start_ms", ms);
+    if (last.filter[0] != '\0')
+        wn_json_str(json, "last_filter", last.filter);
 }
 
 static void
@@ -268,6 +339,7 @@ json_member(WnJson *json, const WnMember *member)
         wn_json_int(json, "sessions", member->sessions);
     if (member->using > 0)
         wn_json_int(json, "snapshot", (int64_t)member->using);
+    json_wait(json, process);
     wn_json_close_object(json);
 }
 
@@ -323,6 +395,8 @@ wn_status_print_json(const WnSupervisorView *view, GString *out)
     json_counts(&json, "messages", message_counts,
         G_N_ELEMENTS(message_counts));
     json_counts(&json, "queue", queue_counts, G_N_ELEMENTS(queue_counts));
+    if (view->current != NULL)
+        json_lenient(&json, wn_generation_config(view->current));
     wn_json_open_list(&json, "processes");
     for (guint i = 0; i < members->len; i++)
         json_member(&json, members->pdata[i]);

@@ -8,6 +8,7 @@
 #include "core/control/candidate.h"
 #include "core/control/commands.h"
 #include "core/control/folders.h"
+#include "core/control/history_file.h"
 #include "core/control/notify.h"
 #include "core/control/port_wait.h"
 #include "core/control/shared_file.h"
@@ -39,8 +40,10 @@ struct WnSupervisor {
     WnTimer deadline;
     int64_t began_ms;
     int metrics_fd;
+    int filter_metrics_fd; /* plugins write there */
     int limits_fd;
     WnSharedFile shared;
+    WnHistoryFile history;
     WnMetric *ready_metric;
     WnMetric *connections_metric;
     WnPorts *ports;
@@ -205,32 +208,23 @@ refuse_error(WnSupervisor *self, const GError *error)
 }
 
 static void
-open_next(WnSupervisor *self, const WnGenerationSpec *spec,
+open_generation(WnSupervisor *self, const WnGenerationSpec *spec,
     WnConfig *take_config)
 {
+    WnStart how = is_first(self) ? WN_START_ALL : WN_START_SYNC_FIRST;
     g_autoptr(GError) error = NULL;
+    WnGeneration *made = wn_generation_new(spec, take_config, how, &error);
 
-    self->next = wn_generation_new(spec, take_config, WN_START_SYNC_FIRST,
-        &error);
-    if (self->next == NULL)
+    if (made == NULL) {
         refuse_error(self, error);
-    else
+    } else if (is_first(self)) {
+        self->current = made;
+        wn_generation_start_queue(made);
+        settle(self);
+    } else {
+        self->next = made;
         enter(self, WN_SUPERVISOR_OPENING, OPENING_MAX_MS);
-}
-
-static void
-open_first(WnSupervisor *self, const WnGenerationSpec *spec,
-    WnConfig *take_config)
-{
-    g_autoptr(GError) error = NULL;
-
-    self->current = wn_generation_new(spec, take_config, WN_START_ALL, &error);
-    if (self->current == NULL) {
-        refuse_error(self, error);
-        return;
     }
-    wn_generation_start_queue(self->current);
-    settle(self);
 }
 
 static bool
@@ -242,6 +236,8 @@ open_control(WnSupervisor *self, const WnConfig *config, GError **error)
     self->control = wn_commands_listen(self->loop, path, self, error);
     if (self->control == NULL)
         g_prefix_error(error, "does another winnowd run?  ");
+    else
+        wn_control_server_refuse_below(self->control, getpid());
     return self->control != NULL;
 }
 
@@ -266,6 +262,7 @@ open_config(void *user, WnConfig *take_config)
         .number = self->n_generations + 1,
         .ports = self->ports,
         .metrics_fd = self->metrics_fd,
+        .filter_metrics_fd = self->filter_metrics_fd,
         .limits_fd = self->limits_fd,
         .shared_fd = wn_shared_file_open(&self->shared, config),
         .handler = &generation_handler,
@@ -280,10 +277,8 @@ open_config(void *user, WnConfig *take_config)
         return;
     }
     self->n_generations++;
-    if (is_first(self))
-        open_first(self, &spec, g_steal_pointer(&config));
-    else
-        open_next(self, &spec, g_steal_pointer(&config));
+    spec.history_fd = wn_history_file_open(&self->history, config);
+    open_generation(self, &spec, g_steal_pointer(&config));
 }
 
 static void
@@ -330,7 +325,8 @@ turned_away(const WnSupervisor *self, WnControlCall *call)
 void
 wn_supervisor_reload(WnSupervisor *self, WnControlCall *call)
 {
-    if (turned_away(self, call))
+    if (turned_away(self, call)
+        || wn_candidate_answer_other(self->candidate, call))
         return;
     if (call != NULL)
         g_ptr_array_add(self->reload_waiting, call);
@@ -376,9 +372,8 @@ switch_to_next(WnSupervisor *self)
     const WnConfig *config;
 
     wn_generation_retire(before);
-    wn_generation_drain_queue(before, QUEUE_DRAIN_MS);
     self->current = g_steal_pointer(&self->next);
-    wn_generation_start_queue(self->current);
+    wn_generation_take_queue(self->current, before, QUEUE_DRAIN_MS);
     config = wn_generation_config(self->current);
     wn_ports_keep_only(self->ports, config);
     wn_log_set_format(config->log_json ? WN_LOG_JSON : WN_LOG_TEXT);
@@ -472,11 +467,12 @@ on_ended(void *user, WnMember *member, const char *why)
         correct_connections(self);
     if (self->state == WN_SUPERVISOR_OPENING
         && member->generation == self->next) {
-        g_autofree char
-            *problem = g_strdup_printf("%s %s before all was ready\n",
-                wn_process_program(member->process), why);
+        g_autofree char *end = wn_process_end_text(member->process, why);
 
-        refuse_next(self, problem);
+        /* Where nothing runs yet, a filter that dies at its start must not
+         * stop all mail: it is tried until it is switched off. */
+        if (self->current != NULL || !wn_process_has_culprit(member->process))
+            refuse_next(self, end);
     } else if (member->kind == WN_KIND_SYNC
                && member->generation == self->current) {
         wn_sync_request_fail(self->sync, "winnow-sync has ended\n");
@@ -524,10 +520,12 @@ static void
 open_shared_memory(WnSupervisor *self)
 {
     self->metrics_fd = wn_metrics_create();
+    self->filter_metrics_fd = wn_metrics_create();
     self->limits_fd = wn_known_limits_create();
-    if (self->metrics_fd < 0 || self->limits_fd < 0)
+    if (self->metrics_fd < 0 || self->filter_metrics_fd < 0
+        || self->limits_fd < 0 || !wn_metrics_attach(self->metrics_fd)
+        || !wn_metrics_watch(self->filter_metrics_fd))
         g_error("cannot make shared memory: %s", g_strerror(errno));
-    wn_metrics_attach(self->metrics_fd);
     self->ready_metric = wn_metrics_gauge("winnow_ready", NULL,
         "1 while every program has been ready and a snapshot is in use.");
     self->connections_metric = wn_metrics_gauge("winnow_connections", NULL,
@@ -576,8 +574,10 @@ wn_supervisor_free(WnSupervisor *self)
     wn_control_server_free(self->control);
     wn_ports_free(self->ports);
     wn_fd_close(self->metrics_fd);
+    wn_fd_close(self->filter_metrics_fd);
     wn_fd_close(self->limits_fd);
     wn_shared_file_close(&self->shared);
+    wn_history_file_close(&self->history);
     g_free(self->config_path);
     g_free(self);
 }

@@ -5,6 +5,7 @@
 #include "core/base/wire.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define DNS_TIMEOUT_MS 5000
 
@@ -38,8 +39,46 @@ on_trace(void *user, const char *filter, const char *hook, const WnId *id,
         wn_usage_begin(self->usage);
         return;
     }
-    wn_usage_end(self->usage, self->board);
+    wn_plugin_host_look(self);
     wn_scoreboard_set(self->board, NULL, NULL, NULL, 0);
+}
+
+static void
+on_aside(void *user, WnAside what)
+{
+    WnPluginHost *self = user;
+
+    wn_usage_aside(self->usage, what);
+}
+
+static uint64_t
+count_mapped(void *user)
+{
+    const WnPluginHost *self = user;
+
+    return self->engine != NULL ? wn_engine_blob_bytes(self->engine) : 0;
+}
+
+void
+wn_plugin_host_look(WnPluginHost *self)
+{
+    wn_usage_look(self->usage, self->board,
+        self->engine != NULL ? wn_engine_message_bytes(self->engine) : 0);
+}
+
+void
+wn_plugin_host_keep(WnPluginHost *self, int fd)
+{
+    wn_usage_keep(self->usage, fd);
+}
+
+/* Before anything is loaded. */
+static void
+refuse_plugins(WnPluginHost *self, const WnConfig *config)
+{
+    for (char **name = config->refused; name != NULL && *name != NULL; name++)
+        wn_loader_refuse(self->loader, *name,
+            "switched off: it ended its process too often");
 }
 
 void
@@ -76,6 +115,14 @@ use_shared(WnPluginHost *self, int fd)
         wn_remark(WN_LEVEL_ERROR, "plugins share nothing with other workers");
 }
 
+static int64_t
+file_size(int fd)
+{
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
+}
+
 void
 wn_plugin_host_init(WnPluginHost *self, const WnChild *child)
 {
@@ -83,19 +130,26 @@ wn_plugin_host_init(WnPluginHost *self, const WnChild *child)
     g_autoptr(WnProblems) problems = wn_problems_new();
     g_autoptr(GError) error = NULL;
 
+    /* Before the resolver, which opens and closes what it needs. */
+    if (config->isolation != WN_ISOLATION_NONE)
+        wn_usage_own(self->usage);
     self->loader = wn_loader_new(config->plugins);
+    refuse_plugins(self, config);
     self->resolver = wn_resolver_new(child->loop, config->dns_servers,
         DNS_TIMEOUT_MS, &error);
     if (self->resolver == NULL)
         wn_remark(WN_LEVEL_ERROR, "no DNS: %s", error->message);
-    self->chains = wn_chain_host_new(child->loop, config, self->loader,
-        self->resolver, problems);
-    log_problems(problems);
+    self->chains = wn_chain_host_new(child->loop, config, self->resolver);
     use_shared(self, child->shared_fd);
     self->board = child->scoreboard;
-    if (config->isolation != WN_ISOLATION_NONE)
-        wn_usage_limit(self->usage, config->filter_memory);
     wn_chain_host_set_trace(self->chains, on_trace, self);
+    wn_chain_host_set_aside(self->chains, on_aside);
+    wn_usage_set_mapped(self->usage, count_mapped, self);
+    wn_chain_host_load(self->chains, self->loader, problems);
+    log_problems(problems);
+    if (config->isolation != WN_ISOLATION_NONE)
+        wn_usage_limit(self->usage, config->filter_memory,
+            file_size(child->shared_fd));
     wn_chain_host_set_skips(self->chains, self->skips);
     self->engine = wn_engine_new(child->loop, self->chains, self->resolver,
         config->state);

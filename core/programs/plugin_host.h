@@ -27,6 +27,12 @@ void wn_plugin_host_open(WnPluginHost *self);
 /* What is wrong with a filter is logged; that filter then fails.  child is
  * borrowed until clear: its scoreboard is told what runs. */
 void wn_plugin_host_init(WnPluginHost *self, const WnChild *child);
+/* Looks whether the process is still in order, between calls.  If not it ends.
+ */
+void wn_plugin_host_look(WnPluginHost *self);
+/* The process keeps this descriptor from now on (-1: none), in place of the one
+ * that it was told of before. */
+void wn_plugin_host_keep(WnPluginHost *self, int fd);
 /* WN_CHILD_SKIP. */
 void wn_plugin_host_skip(WnPluginHost *self, WnSpan payload);
 void wn_plugin_host_clear(WnPluginHost *self); /* also when zeroed */

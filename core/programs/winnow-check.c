@@ -5,18 +5,21 @@
  * plugins and says everything that is wrong with them; and, for winnow-sync,
  * compiles the domains' settings into a snapshot.
  *
- *    winnow-check -c FILE [--config FD] [--json]
+ *    winnow-check -c FILE [--config FD] [--scoreboard FD] [--json]
  *    winnow-check -c FILE [--config FD] --build DIR --generation N
  *
+ * A child of it does all that; the parent loads nothing, and says so if a
+ * plugin ended the child.  Who gives it a scoreboard can see what it is at.
+ *
  * May: read configuration, plugins, certificates, the lists that filters name
- * and published data sets; write DIR.  It gives up root
- * before it loads a plugin.  Exit 0: nothing is wrong; 1: what is wrong stands
- * on standard output, one problem a line; 2: usage.  With --build, output with
- * exit 0 is what stands in for a data set that could not be made, and warnings.
- * A problem in any domain's file is a problem of the whole: with files as
- * source nothing is applied until all of them are right.  With the database as
- * source, read from the mirror, such a domain keeps its previous settings, and
- * is among what exit 0 has to say.
+ * and published data sets; write DIR.  Before it loads a plugin it gives up
+ * root, the key, the spool and the network.  Exit 0: nothing is wrong; 1: what
+ * is wrong stands on standard output, one problem a line; 2: usage.  With
+ * --build, output with exit 0 is what stands in for a data set that could not
+ * be made, and warnings. A problem in any domain's file is a problem of the
+ * whole: with files as source nothing is applied until all of them are right.
+ * With the database as source, read from the mirror, such a domain keeps its
+ * previous settings, and is among what exit 0 has to say.
  */
 
 #include "core/base/confine.h"
@@ -27,25 +30,35 @@
 #include "core/conf/snapshot_writer.h"
 #include "core/control/folders.h"
 #include "core/control/rights.h"
+#include "core/control/secrets.h"
+#include "core/control/trial.h"
 #include "core/event/tls.h"
 #include "core/plugin/chain.h"
+#include "core/queue/ourselves.h"
 #include "core/sync/dataset.h"
 #include "core/sync/mirror.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define PROBLEM_MAX 1024
 
 typedef struct Check {
     const char *config_path;
     int config_fd; /* -1: read the files */
+    int board_fd;  /* -1: one of its own */
     bool json;
     const char *build; /* NULL: check only */
     uint64_t generation;
 
     bool began_as_root;
+    WnScoreboard *board; /* which plugin is being called */
     WnProblems *problems;
     WnProblems *kept; /* that leave a data set as it was published before */
     WnConfig *config;
@@ -70,10 +83,11 @@ parse_option(Check *self, int option, const char *text)
         self->build = text;
         return true;
     case 'f':
+    case 's':
         if (!wn_span_to_u64(wn_span_str(text), &number) || number > G_MAXINT)
             return false;
-        self->config_fd = (int)number;
-        return true;
+        *(option == 'f' ? &self->config_fd : &self->board_fd) = (int)number;
+        return wn_fd_set_cloexec((int)number, true);
     case 'g':
         return wn_span_to_u64(wn_span_str(text), &self->generation);
     default:
@@ -86,6 +100,7 @@ parse_arguments(Check *self, int argc, char **argv)
 {
     static const struct option options[] = {
         { "config", required_argument, NULL, 'f' },
+        { "scoreboard", required_argument, NULL, 's' },
         { "json", no_argument, NULL, 'j' },
         { "build", required_argument, NULL, 'b' },
         { "generation", required_argument, NULL, 'g' },
@@ -95,6 +110,7 @@ parse_arguments(Check *self, int argc, char **argv)
 
     self->config_path = WN_SYSCONFDIR "/winnow.conf";
     self->config_fd = -1;
+    self->board_fd = -1;
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) >= 0)
         if (!parse_option(self, option, optarg))
             return false;
@@ -142,17 +158,73 @@ check_available(Check *self)
 }
 
 static void
-check_certificate(Check *self)
+check_pool(Check *self, const WnEgressConfig *pool)
+{
+    g_autofree char *group = g_strdup_printf("egress %s", pool->name);
+    WnPlace place = { .file = self->config->path,
+        .line = wn_config_line(self->config, group, "addresses"),
+        .group = group,
+        .key = "addresses" };
+
+    for (guint i = 0; i < pool->addresses->len; i++) {
+        const WnNetaddr *address = &g_array_index(pool->addresses, WnNetaddr,
+            i);
+        char text[WN_NETADDR_TEXT_MAX];
+
+        wn_netaddr_format(address, text);
+        if (!wn_is_this_host(address))
+            wn_problems_warn(self->problems, place,
+                "%s is no address of this host: mail leaves from the others",
+                text);
+    }
+}
+
+/* An address may come to the host later: it stops nothing. */
+static void
+check_egress(Check *self)
+{
+    for (guint i = 0; i < self->config->egress->len; i++)
+        check_pool(self, self->config->egress->pdata[i]);
+}
+
+static void
+read_certificate(const WnConfig *config, int problem_fd)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(SSL_CTX) context = NULL;
+    g_autoptr(SSL_CTX) context = wn_tls_server_context(config->tls_certificate,
+        config->tls_key, &error);
+
+    if (context == NULL
+        && write(problem_fd, error->message, strlen(error->message)) < 0)
+        _exit(1);
+    _exit(0);
+}
+
+/* In a process of its own: where plugins run later, no key has ever been in
+ * memory. */
+static void
+check_certificate(Check *self)
+{
+    char text[PROBLEM_MAX + 1];
+    int ends[2], status = 1;
+    ssize_t len;
+    pid_t pid;
 
     if (self->config->tls_certificate == NULL)
         return;
-    context = wn_tls_server_context(self->config->tls_certificate,
-        self->config->tls_key, &error);
-    if (context == NULL)
-        report(self, "server", "tls_certificate", error->message);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        g_error("pipe: %s", g_strerror(errno));
+    pid = fork();
+    if (pid == 0)
+        read_certificate(self->config, ends[1]);
+    wn_fd_close(ends[1]);
+    len = read(ends[0], text, PROBLEM_MAX);
+    wn_fd_close(ends[0]);
+    text[MAX(len, 0)] = '\0';
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0 || len < 0)
+        report(self, "server", "tls_certificate", "cannot be read");
+    else if (len > 0)
+        report(self, "server", "tls_certificate", text);
 }
 
 /* Read by winnow-sync, which has the same rights. */
@@ -201,8 +273,10 @@ static void
 check_instances(Check *self)
 {
     g_autoptr(WnLoop) loop = wn_loop_new();
-    g_autoptr(WnChainHost) host = wn_chain_host_new(loop, self->config,
-        self->loader, NULL, self->problems);
+    g_autoptr(WnChainHost) host = wn_chain_host_new(loop, self->config, NULL);
+
+    wn_chain_host_set_trace(host, wn_trial_on_hook, self->board);
+    wn_chain_host_load(host, self->loader, self->problems);
 }
 
 typedef struct Reading {
@@ -324,7 +398,9 @@ make_datasets(Check *self, const GByteArray *bytes)
         .generation = self->generation,
         .folder = folder,
         .kept = self->build != NULL ? self->kept : NULL,
-        .problems = self->problems };
+        .problems = self->problems,
+        .trace = wn_trial_on_data,
+        .trace_user = self->board };
 
     if (snapshot == NULL) {
         wn_problems_add(self->problems, (WnPlace){ .file = NULL }, "%s",
@@ -355,6 +431,7 @@ static void
 check_plugins(Check *self)
 {
     self->loader = wn_loader_new(self->config->plugins);
+    wn_loader_set_watch(self->loader, wn_trial_on_load, self->board);
     self->catalogue = wn_loader_catalogue(self->loader, on_refused, self);
     wn_config_check_filters(self->config, self->catalogue, self->problems);
     /* A snapshot needs what the plugins declare, not what they do. */
@@ -376,17 +453,20 @@ check_all(Check *self)
         return;
     }
     check_available(self);
+    if (self->build == NULL && wn_problems_count(self->problems) == 0) {
+        check_certificate(self);
+        check_password(self);
+        check_egress(self);
+        wn_folders_check(self->config, self->began_as_root, self->problems);
+        if (self->config->sandbox != WN_SANDBOX_OFF)
+            wn_secrets_check(self->config, self->problems);
+    }
     if (!wn_rights_limit(WN_RIGHTS_CHECK, self->config, self->build, &rights,
             &error)) {
         report(self, "server", "sandbox", error->message);
         return;
     }
     check_plugins(self);
-    if (self->build == NULL && wn_problems_count(self->problems) == 0) {
-        check_certificate(self);
-        check_password(self);
-        wn_folders_check(self->config, self->began_as_root, self->problems);
-    }
     check_domains(self);
 }
 
@@ -419,11 +499,28 @@ clear(Check *self)
     g_clear_pointer(&self->kept, wn_problems_free);
 }
 
+static int
+check(void *user, WnScoreboard *board)
+{
+    Check *self = user;
+    bool ok;
+
+    self->board = board;
+    check_all(self);
+    ok = wn_problems_count(self->problems) == 0;
+    print_result(self);
+    if (fflush(stdout) != 0)
+        return 1;
+    clear(self);
+    return ok ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
     Check self = { .began_as_root = geteuid() == 0 };
-    bool ok;
+    g_autofree char *fault = NULL;
+    int result;
 
     if (!parse_arguments(&self, argc, argv)) {
         fputs("usage: winnow-check -c FILE [--json]\n", stderr);
@@ -434,9 +531,14 @@ main(int argc, char **argv)
     wn_confine_process(true);
     self.problems = wn_problems_new();
     self.kept = wn_problems_new();
-    check_all(&self);
-    ok = wn_problems_count(self.problems) == 0;
-    print_result(&self);
+    result = self.board_fd >= 0
+                 ? wn_trial_run_shown(check, &self, self.board_fd, &fault)
+                 : wn_trial_run(check, &self, &fault);
+    if (fault != NULL) {
+        wn_problems_add(self.problems, (WnPlace){ .file = self.config_path },
+            "%s", fault);
+        print_result(&self);
+    }
     clear(&self);
-    return ok ? 0 : 1;
+    return fault == NULL ? result : 1;
 }

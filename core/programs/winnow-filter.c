@@ -16,6 +16,9 @@
 #include "core/filtering/server.h"
 #include "core/programs/plugin_host.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 typedef struct Filter {
     WnChild child;
     WnPluginHost plugins;
@@ -24,14 +27,36 @@ typedef struct Filter {
 } Filter;
 
 static void
-on_server_closed(void *user)
+end_server(Filter *self)
+{
+    wn_plugin_host_keep(&self->plugins, -1);
+    g_clear_pointer(&self->server, wn_filter_server_free);
+    wn_engine_forget_sessions(self->plugins.engine);
+}
+
+/* With a winnow-smtp that waits for answers only another process helps: winnowd
+ * brings the channel to one that starts. */
+static void
+on_server_closed(void *user, WnServerEnd end)
 {
     Filter *self = user;
 
-    g_clear_pointer(&self->server, wn_filter_server_free);
-    wn_engine_forget_sessions(self->plugins.engine);
+    wn_plugin_host_keep(&self->plugins, -1);
+    wn_plugin_host_look(&self->plugins);
+    if (end == WN_SERVER_BROKEN)
+        _exit(EXIT_FAILURE); /* nobody would see a destructor that hangs */
+    end_server(self);
     if (self->draining)
         wn_loop_stop(self->child.loop);
+}
+
+static void
+begin_server(Filter *self, int take_fd)
+{
+    end_server(self);
+    self->server = wn_filter_server_new(self->child.loop, self->plugins.engine,
+        take_fd, on_server_closed, self);
+    wn_plugin_host_keep(&self->plugins, take_fd);
 }
 
 static void
@@ -40,10 +65,7 @@ on_message(void *user, uint16_t type, WnSpan payload, int take_fd)
     Filter *self = user;
 
     if (type == WN_CHILD_FILTER) {
-        g_clear_pointer(&self->server, wn_filter_server_free);
-        wn_engine_forget_sessions(self->plugins.engine);
-        self->server = wn_filter_server_new(self->child.loop,
-            self->plugins.engine, take_fd, on_server_closed, self);
+        begin_server(self, take_fd);
         return;
     }
     if (type == WN_CHILD_START)
@@ -75,7 +97,7 @@ main(int argc, char **argv)
     wn_plugin_host_init(&self.plugins, &self.child);
     wn_child_connect(&self.child, on_message, on_drain, &self);
     wn_child_run(&self.child);
-    g_clear_pointer(&self.server, wn_filter_server_free);
+    end_server(&self);
     wn_plugin_host_clear(&self.plugins);
     wn_child_clear(&self.child);
     return 0;

@@ -43,6 +43,18 @@ run_stop(WnCtl *ctl)
     return ctl_daemon(ctl, "stop");
 }
 
+static WnExit
+run_suspend(WnCtl *ctl)
+{
+    return ctl_suspend(ctl, "suspend");
+}
+
+static WnExit
+run_resume(WnCtl *ctl)
+{
+    return ctl_suspend(ctl, "resume");
+}
+
 static const Command commands[] = {
     { "check", ctl_check, "check", "all errors of the configuration" },
     { "status", run_status, "status", "what runs, and its counters" },
@@ -54,6 +66,7 @@ static const Command commands[] = {
         "explain FILE... --to R [--to R2] [--from S]\n"
         "          [--client A] [--helo H] [--view]",
         "what the filters would do, and why" },
+    { "trace", ctl_trace, "trace ID [FILE ...]", "what happened to a message" },
     { "snapshot", ctl_snapshot, "snapshot list | diff A B | rollback N",
         "generations of settings, and back to one" },
     { "domain", ctl_domain,
@@ -75,11 +88,14 @@ static const Command commands[] = {
         "access list D\n"
         "  access add|remove D allow|block KIND VALUE",
         "whom its firewall lets in or keeps out" },
+    { "suspend", run_suspend, "suspend D", "take its mail and keep it" },
+    { "resume", run_resume, "resume D", "deliver what was kept" },
     { "queue", ctl_queue,
         "queue list [--domain D] [--state S]\n"
         "  queue show ID [--message]\n"
         "  queue retry|hold|release|delete|bounce\n"
         "          ID... | --domain D\n"
+        "  queue lenient [D DURATION | D off]\n"
         "  queue fsck [--repair]",
         "what waits, and what to do with it" },
     { "plugin", ctl_plugin,
@@ -94,6 +110,10 @@ static const Command commands[] = {
     { "sink", ctl_sink, "sink --listen A:P --dir D",
         "a receiving server for trials" },
 };
+
+/* Those that load plugins run in a process of their own. */
+static const char *const loading[] = { "explain", "domain", "filter", "mailbox",
+    "access", "plugin", "db", NULL };
 
 /* The help stands beside the last line of the synopsis. */
 static void
@@ -183,6 +203,54 @@ ctl_read_config(WnCtl *ctl)
     return NULL;
 }
 
+WnLoader *
+ctl_loader_new(const WnCtl *ctl, const WnConfig *config)
+{
+    WnLoader *loader = wn_loader_new(config->plugins);
+
+    if (ctl->board != NULL)
+        wn_loader_set_watch(loader, wn_trial_on_load, ctl->board);
+    return loader;
+}
+
+typedef struct Trial {
+    WnCtl *ctl;
+    const Command *command;
+} Trial;
+
+static WnExit
+flushed(WnExit result)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && result == WN_EXIT_OK)
+        return WN_EXIT_NO;
+    return result;
+}
+
+static int
+run_trial(void *user, WnScoreboard *board)
+{
+    const Trial *trial = user;
+
+    trial->ctl->board = board;
+    return (int)flushed(trial->command->run(trial->ctl));
+}
+
+static WnExit
+run_command(WnCtl *ctl, const Command *command)
+{
+    Trial trial = { ctl, command };
+    g_autofree char *fault = NULL;
+    int result;
+
+    if (!g_strv_contains(loading, command->name))
+        return command->run(ctl);
+    result = wn_trial_run(run_trial, &trial, &fault);
+    if (fault == NULL)
+        return (WnExit)result;
+    fprintf(stderr, "winnowctl: %s\n", fault);
+    return WN_EXIT_NO;
+}
+
 static WnExit
 run(WnCtl *ctl)
 {
@@ -196,7 +264,7 @@ run(WnCtl *ctl)
     g_ptr_array_remove_index(ctl->words, 0);
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
         if (strcmp(commands[i].name, name) == 0)
-            return commands[i].run(ctl);
+            return run_command(ctl, &commands[i]);
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0) {
         print_usage(stdout);
         return WN_EXIT_OK;
@@ -213,7 +281,6 @@ main(int argc, char **argv)
     WnCtl ctl = { .words = words };
     const char *config_path;
     bool bad = false;
-    WnExit exit_status;
 
     signal(SIGPIPE, SIG_IGN);
     for (int i = 1; i < argc; i++)
@@ -226,8 +293,5 @@ main(int argc, char **argv)
     ctl.config_path = config_path != NULL ? config_path
                                           : WN_SYSCONFDIR "/winnow.conf";
     ctl.json = ctl_take_flag(&ctl, "--json");
-    exit_status = run(&ctl);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_status == WN_EXIT_OK)
-        exit_status = WN_EXIT_NO;
-    return (int)exit_status;
+    return (int)flushed(run(&ctl));
 }

@@ -77,8 +77,8 @@ is(told($old), 'one', 'the session from before keeps the old one');
 $old->quit;
 
 # Code that is no good is found in the process that is thrown away.
-for my $case ([ three => '*(volatile int *)8 = 1;', qr/winnow-check killed by signal 11/ ],
-    [ four => 'exit(0);', qr{winnow-check exited with status 0 while it loaded} ],
+for my $case ([ three => '*(volatile int *)8 = 1;', qr/\[filter teller\]: its plugin killed the process: Segmentation fault in instance_new/ ],
+    [ four => 'exit(0);', qr/\[filter teller\]: its plugin ended the process with exit status 0 in instance_new/ ],
     [ five => 'snprintf(err->text, sizeof err->text, "cannot be made"); return WN_E_INVALID;', qr/cannot be made/ ]) {
     my ($version, $making, $reason) = @$case;
     install($version, $making);

@@ -5,9 +5,11 @@
  * so where a message's subject begins with "misbehave", and passes others.
  */
 
+#include "t/misbehaving/damage.h"
 #include "t/misbehaving/probe.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -27,7 +29,8 @@ typedef struct Way {
     WnVerdict (*run)(Misbehave *self, WnCall *call);
 } Way;
 
-static WnVerdict
+/* A sanitizer would say so and exit before the signal comes. */
+__attribute__((no_sanitize("undefined"))) static WnVerdict
 run_segv(Misbehave *self, WnCall *call)
 {
     volatile int *volatile nowhere = NULL;
@@ -190,7 +193,8 @@ on_late(void *user, WnCall *call)
     return *(volatile char *)user == 0 ? WN_PASS : WN_FAIL;
 }
 
-/* The callback is given memory that is gone by then. */
+/* The callback is given memory that is gone by then; nothing else may come to
+ * lie there meanwhile. */
 static WnVerdict
 run_late(Misbehave *self, WnCall *call)
 {
@@ -198,7 +202,7 @@ run_late(Misbehave *self, WnCall *call)
         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     self->host->timer->after(call, 10, on_late, page);
-    munmap(page, 4096);
+    mprotect(page, 4096, PROT_NONE);
     return WN_PENDING;
 }
 
@@ -257,7 +261,24 @@ run_probe(Misbehave *self, WnCall *call)
     return wn_match(self->host, call, "probe", text);
 }
 
+static WnVerdict
+run_damage(Misbehave *self, WnCall *call)
+{
+    (void)call;
+    misbehave_damage(self->way->name);
+    return WN_PASS;
+}
+
 static const Way ways[] = {
+    { "leak_fds", run_damage },
+    { "all_fds", run_damage },
+    { "close_log", run_damage },
+    { "close_channel", run_damage },
+    { "replace_channel", run_damage },
+    { "kill", run_damage },
+    { "thread", run_damage },
+    { "share", run_damage },
+    { "board", run_damage },
     { "segv", run_segv },
     { "abort", run_abort },
     { "exit", run_exit },
@@ -278,7 +299,33 @@ static const Way ways[] = {
     { "signals", run_signals },
     { "stderr", run_stderr },
     { "probe", run_probe },
+    { "born", run_stderr },
 };
+
+/* "check read /x" is tried where winnow-check tries the plugin out. */
+static int
+probe_at_birth(WnStr how, WnError *err)
+{
+    char subject[300], text[160];
+
+    if (strncmp(how.ptr, "check ", 6) != 0)
+        return 0;
+    snprintf(subject, sizeof subject, "misbehave %s", how.ptr + 6);
+    misbehave_probe(subject, text, sizeof text);
+    wn_error_set(err, "%s", text);
+    return 1;
+}
+
+/* "born FILE": dead at birth where the file is, but not where it is tried out
+ * before. */
+static void
+die_at_birth(WnStr how)
+{
+    if (strncmp(how.ptr, "born ", 5) == 0
+        && strcmp(program_invocation_short_name, "winnow-filter") == 0
+        && access(how.ptr + 5, F_OK) == 0)
+        run_segv(NULL, NULL);
+}
 
 static WnVerdict
 misbehave_message(void *data, WnCall *call)
@@ -299,8 +346,12 @@ misbehave_new(const WnHost *host, const WnSettings *settings, void **self,
     WnStr how = host->settings->string(settings, 0);
     Misbehave *made;
 
+    die_at_birth(how);
+    if (probe_at_birth(how, err))
+        return WN_E_FAILED;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        if (!wn_str_eq(how, ways[i].name))
+        if (strlen(ways[i].name) != strcspn(how.ptr, " ")
+            || strncmp(how.ptr, ways[i].name, strlen(ways[i].name)) != 0)
             continue;
         made = calloc(1, sizeof *made);
         if (made == NULL)
@@ -314,16 +365,53 @@ misbehave_new(const WnHost *host, const WnSettings *settings, void **self,
     return WN_E_INVALID;
 }
 
+/* A domain's settings may be deadly: when they are made, or when they go. */
+static int
+is_deadly(const WnHost *host, const WnSettings *settings, const char *when)
+{
+    WnStr deadly = host->settings->string(settings, 1);
+
+    return strcmp(program_invocation_short_name, "winnow-filter") == 0
+           && strcmp(deadly.ptr, when) == 0;
+}
+
+static int32_t
+misbehave_policy_new(void *data, const WnSettings *settings, void **policy,
+    WnError *err)
+{
+    Misbehave *self = data;
+
+    (void)err;
+    if (is_deadly(self->host, settings, "new"))
+        run_segv(NULL, NULL);
+    *policy = is_deadly(self->host, settings, "free") ? self : NULL;
+    return WN_OK;
+}
+
+static void
+misbehave_policy_free(void *data, void *policy)
+{
+    (void)data;
+    if (policy != NULL)
+        run_segv(NULL, NULL);
+}
+
 static const WnOption options[] = {
     { .name = "how",
         .help = "What it does.",
         .type = WN_OPT_STRING,
         .fallback = "segv" },
+    { .name = "deadly",
+        .help = "What dies of a domain's settings: new, free or never.",
+        .type = WN_OPT_STRING,
+        .flags = WN_OPT_PER_DOMAIN,
+        .fallback = "never" },
 };
 static const WnFilter filter = { .struct_size = sizeof(WnFilter),
     .message = misbehave_message };
 static const WnPlugin plugin = { WN_PLUGIN_HEAD, .name = "misbehave",
     .version = "1", .summary = "Does what no filter may.", .author = "winnow",
     .license = "MIT", WN_OPTIONS(options), .instance_new = misbehave_new,
-    .instance_free = free, .filter = &filter };
+    .instance_free = free, .policy_new = misbehave_policy_new,
+    .policy_free = misbehave_policy_free, .filter = &filter };
 WN_PLUGIN(misbehave, &plugin)

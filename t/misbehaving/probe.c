@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -189,6 +190,52 @@ try_listen(const char *path)
 }
 
 static long
+dial(const char *path, int type)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t len = strlen(path);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || len >= sizeof address.sun_path)
+        return -1;
+    memcpy(address.sun_path, path, len + 1);
+    return connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ? -1
+                                                                         : fd;
+}
+
+/* A control socket: done means that it answers. */
+static long
+try_ask(const char *path)
+{
+    static const char request[] = "status\0";
+    struct timeval wait = { .tv_sec = 1 };
+    char answer[16];
+    long fd = dial(path, SOCK_STREAM);
+    ssize_t n;
+
+    if (fd < 0)
+        return -1;
+    setsockopt((int)fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    if (send((int)fd, request, sizeof request, MSG_NOSIGNAL) < 0)
+        return -1;
+    n = recv((int)fd, answer, sizeof answer, 0);
+    errno = n == 0 ? ECONNRESET : errno;
+    return n > 0 ? 0 : -1;
+}
+
+static long
+try_dial_stream(const char *path)
+{
+    return dial(path, SOCK_STREAM);
+}
+
+static long
+try_dial_packets(const char *path)
+{
+    return dial(path, SOCK_SEQPACKET);
+}
+
+static long
 try_packet(const char *argument)
 {
     (void)argument;
@@ -200,6 +247,69 @@ try_own_memory(const char *argument)
 {
     (void)argument;
     return open("/proc/self/mem", O_RDWR);
+}
+
+/* The kernel would kill that process when something comes. */
+static long
+try_setown(const char *pid)
+{
+    return fcntl(STDERR_FILENO, F_SETOWN, (pid_t)strtol(pid, NULL, 10));
+}
+
+static long
+try_setsig(const char *argument)
+{
+    (void)argument;
+    return fcntl(STDERR_FILENO, F_SETSIG, SIGKILL);
+}
+
+static long
+try_fiosetown(const char *pid)
+{
+    int number = (int)strtol(pid, NULL, 10);
+
+    return ioctl(STDERR_FILENO, FIOSETOWN, &number);
+}
+
+/* Shared memory of that name, which this process may write; *len 0: none. */
+static char *
+find_region(const char *name, size_t *len)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    unsigned long from = 0, to = 0;
+
+    *len = 0;
+    while (maps != NULL && *len == 0 && fgets(line, sizeof line, maps) != NULL)
+        if (strstr(line, name) != NULL && strstr(line, " rw-s ") != NULL
+            && sscanf(line, "%lx-%lx", &from, &to) == 2)
+            *len = to - from;
+    if (maps != NULL)
+        fclose(maps);
+    return (char *)from;
+}
+
+static long
+try_region(const char *name)
+{
+    size_t len;
+
+    find_region(name, &len);
+    errno = EACCES;
+    return len > 0 ? 0 : -1;
+}
+
+static long
+try_wipe(const char *name)
+{
+    size_t len;
+    char *memory = find_region(name, &len);
+
+    errno = EACCES;
+    if (len == 0)
+        return -1;
+    memset(memory, 0xff, len);
+    return 0;
 }
 
 static const struct {
@@ -230,7 +340,15 @@ static const struct {
     { "alarm", try_alarm },
     { "listen", try_listen },
     { "packet", try_packet },
+    { "ask", try_ask },
+    { "dial_stream", try_dial_stream },
+    { "dial_packets", try_dial_packets },
     { "own_memory", try_own_memory },
+    { "setown", try_setown },
+    { "setsig", try_setsig },
+    { "fiosetown", try_fiosetown },
+    { "region", try_region },
+    { "wipe", try_wipe },
 };
 
 void

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -104,7 +105,7 @@ check_calls(void)
     int ran = 0;
 
     wn_confine_process(false);
-    CHECK(wn_sandbox_calls(&error));
+    CHECK(wn_sandbox_calls(WN_CALLS_ONLINE, &error));
     CHECK(refused(execv("/bin/true", argv)));
 #ifndef __SANITIZE_ADDRESS__
     CHECK(refused(fork()));
@@ -116,9 +117,28 @@ check_calls(void)
     CHECK(socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == EAFNOSUPPORT);
     CHECK(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0);
     CHECK(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0);
+    CHECK(refused(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)));
+    CHECK(refused(fcntl(0, F_SETOWN, getppid())));
+    CHECK(refused(fcntl(0, F_SETSIG, SIGKILL)));
+    CHECK(refused(ioctl(0, FIOSETOWN, &(int){ getppid() })));
+    CHECK(refused(ioctl(0, SIOCSPGRP, &(int){ getppid() })));
+    CHECK(refused(ioctl(0, TIOCSTI, "x")));
+    CHECK(fcntl(0, F_GETFL) >= 0);
     CHECK(stat(folder, &info) == 0);
     CHECK(pthread_create(&thread, NULL, run_thread, &ran) == 0);
     CHECK(pthread_join(thread, NULL) == 0 && ran == 1);
+    return 0;
+}
+
+static int
+check_offline(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    wn_confine_process(false);
+    CHECK(wn_sandbox_calls(WN_CALLS_OFFLINE, &error));
+    CHECK(refused(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+    CHECK(refused(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
     return 0;
 }
 
@@ -136,8 +156,10 @@ test_calls(void)
 {
     if (!wn_sandbox_filters_calls())
         g_test_skip("this kernel has no seccomp");
-    else
+    else {
         in_child(check_calls);
+        in_child(check_offline);
+    }
 }
 
 static void

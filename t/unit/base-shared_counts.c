@@ -224,6 +224,25 @@ test_refused(void)
     g_assert_cmpint(ftruncate(region, 0), ==, -1); /* sealed */
 }
 
+/* Who has the region may write what it likes into it: nobody looks further than
+ * what was mapped. */
+static void
+test_damaged(void)
+{
+    wn_autofd fd = wn_shared_counts_create(2);
+    g_autoptr(WnSharedCounts) counts = wn_shared_counts_new(fd, 0);
+    WnNetaddr client = address("192.0.2.1");
+    uint64_t *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+        0);
+
+    g_assert_true(memory != MAP_FAILED);
+    memset(memory, 0xff, 4096);
+    wn_shared_counts_add(counts, &client);
+    wn_shared_counts_sum(counts, &client);
+    wn_shared_counts_remove(counts, &client);
+    munmap(memory, 4096);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -236,5 +255,6 @@ main(int argc, char **argv)
     g_test_add_func("/base/shared_counts/restart", test_restart);
     g_test_add_func("/base/shared_counts/at-once", test_at_once);
     g_test_add_func("/base/shared_counts/refused", test_refused);
+    g_test_add_func("/base/shared_counts/damaged", test_damaged);
     return g_test_run();
 }

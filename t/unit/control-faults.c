@@ -33,7 +33,8 @@ test_switched_off(void)
     for (int i = 0; i < 5; i++) {
         WnScore score = score_of("bad", 100 + (uint64_t)i);
 
-        g_assert_cmpint(wn_faults_note(faults, &score, "killed by signal 11"),
+        g_assert_cmpint(wn_faults_note(faults, &score, "misbehave",
+                            "killed by signal 11"),
             ==, i == 4);
     }
     text = printed(faults);
@@ -58,8 +59,8 @@ test_reasons_and_names(void)
     g_autofree char *text = NULL;
 
     g_strlcpy(score.reason, "took too much memory", sizeof score.reason);
-    wn_faults_note(faults, &score, "exited with status 1");
-    wn_faults_note(faults, &wild, "killed by signal 11");
+    wn_faults_note(faults, &score, "misbehave", "exited with status 1");
+    wn_faults_note(faults, &wild, "misbehave", "killed by signal 11");
     text = printed(faults);
     g_assert_cmpstr(text, ==,
         "filter      greedy: ended its program 1 time (took too much "
@@ -75,8 +76,43 @@ test_slow_crashes_stay_on(void)
         WnScore score = score_of("now-and-then", 0);
 
         wn_clock_fake(1000 * 1000 + (int64_t)i * 20 * 1000 * 1000, 0);
-        g_assert_false(wn_faults_note(faults, &score, "killed by signal 11"));
+        g_assert_false(
+            wn_faults_note(faults, &score, "misbehave", "killed by signal 11"));
     }
+}
+
+/* Twice the filter that ran last is forgiven; then it pays, over no message,
+ * until it is off.  Deaths that are far apart count for nothing.  One that has
+ * left a thread, as it may, is forgiven as often. */
+static void
+test_deaths_between_calls(void)
+{
+    g_autoptr(WnFaults) faults = wn_faults_new();
+    WnScore score = score_of("last", 7);
+    g_autofree char *text = NULL;
+
+    for (int i = 0; i < 20; i++) {
+        wn_clock_fake(1000 * 1000 + (int64_t)i * 31 * 1000 * 1000, 0);
+        g_assert_false(wn_faults_suspect(faults, &score, "misbehave",
+            "killed by signal 11"));
+    }
+    text = printed(faults);
+    g_assert_cmpstr(text, ==, "");
+    wn_clock_fake(2000 * 1000 * 1000, 0);
+    for (int i = 0; i < 7; i++)
+        g_assert_cmpint(wn_faults_suspect(faults, &score, "misbehave",
+                            "killed by signal 11"),
+            ==, i == 6);
+    g_free(text);
+    text = printed(faults);
+    g_assert_nonnull(strstr(text, "last: ended its program 5 times (killed by"
+                                  " signal 11 between calls: "));
+    score = score_of("starter", 0);
+    score.threads = true;
+    for (int i = 0; i < 7; i++)
+        g_assert_cmpint(wn_faults_suspect(faults, &score, "misbehave",
+                            "killed by signal 11"),
+            ==, i == 6);
 }
 
 int
@@ -89,5 +125,7 @@ main(int argc, char **argv)
         test_reasons_and_names);
     g_test_add_func("/control/faults/slow-crashes-stay-on",
         test_slow_crashes_stay_on);
+    g_test_add_func("/control/faults/deaths-between-calls",
+        test_deaths_between_calls);
     return g_test_run();
 }

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /*
@@ -44,6 +45,33 @@ behave_on_closed(void *user)
     wn_loop_stop(self->loop);
 }
 
+/* The version stands first on the board. */
+static void
+make_odd(void)
+{
+    unsigned *version = mmap(NULL, sizeof *version, PROT_READ | PROT_WRITE,
+        MAP_SHARED, 6, 0);
+
+    *version |= 1;
+}
+
+static void
+play_filter(const char *mode)
+{
+    WnScoreboard *board;
+
+    if (strncmp(mode, "hangs", 5) != 0 && strstr(mode, "-a-filter") == NULL)
+        return;
+    /* The parent's clock is a fake one: so is ours, at its start. */
+    wn_clock_fake((strcmp(mode, "hangs-later") == 0 ? 9000 : 1000) * 1000, 0);
+    board = wn_scoreboard_attach(6);
+    wn_scoreboard_set(board, "looper", "message", NULL, 0);
+    if (strcmp(mode, "after-a-filter") == 0)
+        wn_scoreboard_set(board, NULL, NULL, NULL, 0);
+    if (strcmp(mode, "hangs-odd") == 0)
+        make_odd();
+}
+
 static int
 behave(const char *mode)
 {
@@ -51,12 +79,7 @@ behave(const char *mode)
 
     if (strcmp(mode, "dies") == 0)
         return 3;
-    if (strcmp(mode, "hangs") == 0 || strcmp(mode, "in-a-filter") == 0) {
-        /* The parent's clock is a fake one: so is ours, at its start. */
-        wn_clock_fake(1000 * 1000, 0);
-        wn_scoreboard_set(wn_scoreboard_attach(6), "looper", "message", NULL,
-            0);
-    }
+    play_filter(mode);
     self.loop = wn_loop_new();
     self.channel = wn_channel_new(self.loop, 3, behave_on_message,
         behave_on_closed, &self);
@@ -113,10 +136,10 @@ on_message(void *user, WnProcess *process, uint16_t type, WnSpan payload)
 }
 
 static int64_t
-hook_max_ms(void *user, const char *filter)
+hook_max_ms(void *user, const WnScore *score)
 {
     (void)user;
-    g_assert_cmpstr(filter, ==, "looper");
+    g_assert_cmpstr(score->filter, ==, "looper");
     return 2000;
 }
 
@@ -138,6 +161,7 @@ set_up_with(Fixture *self, const char *mode, bool runs_plugins)
         .metrics_fd = 0,
         .limits_fd = -1,
         .shared_fd = -1,
+        .history_fd = -1,
         .handler = &handler,
         .user = self };
 
@@ -350,49 +374,98 @@ test_killed_while_retiring(void)
     tear_down(&self);
 }
 
-/* A filter that hangs takes its process with it, and is named. */
+/* A filter that hangs takes its process with it, and is named; also where its
+ * word of when it began is not to be believed, or it has gone wild there. */
 static void
-test_hanging_plugin(void)
+test_hanging_plugin(const void *mode)
 {
     Fixture self;
     WnScore score;
 
-    set_up_with(&self, "hangs", true);
+    set_up_with(&self, mode, true);
     wait_for(&self, "ready");
-    wait_for(&self, "started");
-    step(&self, 1900);
+    for (int ms = 0; ms < 2000; ms += 250)
+        step(&self, 250);
     wn_loop_turn(self.loop);
     g_assert_null(strstr(self.trace->str, "waiting"));
-    step(&self, 400);
+    for (int ms = 0; ms < 500; ms += 250)
+        step(&self, 250);
     wait_for(&self, "waiting(killed by signal 9)");
     g_assert_true(wn_process_blame(self.process, &score));
     g_assert_cmpstr(score.filter, ==, "looper");
     tear_down(&self);
 }
 
-/* Who kills it from outside, as the kernel does that lacks memory, is not the
- * filter that happens to run. */
+/* A filter that is killed at its work is to blame, whatever signal it was: it
+ * may have sent it itself. */
 static void
-test_killed_from_outside(void)
+test_killed_in_a_filter(void)
+{
+    static const int signals[] = { SIGKILL, SIGABRT };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+        Fixture self;
+        WnScore score;
+
+        set_up_with(&self, "in-a-filter", true);
+        wait_for(&self, "ready");
+        kill(wn_process_pid(self.process), signals[i]);
+        wait_for(&self, "waiting(killed by signal ");
+        g_assert_false(wn_process_suspect(self.process, &score));
+        g_assert_true(wn_process_blame(self.process, &score));
+        g_assert_cmpstr(score.filter, ==, "looper");
+        tear_down(&self);
+    }
+}
+
+/* Between two calls the filter that ran last is suspected, but for a SIGKILL,
+ * as the kernel sends it that lacks memory. */
+static void
+test_killed_between_calls(void)
+{
+    static const struct {
+        int signo;
+        bool suspected;
+    } cases[] = { { SIGABRT, true }, { SIGKILL, false } };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Fixture self;
+        WnScore score;
+        int64_t ms;
+
+        set_up_with(&self, "after-a-filter", true);
+        wait_for(&self, "ready");
+        g_assert_false(wn_process_waits(self.process, &score, &ms));
+        kill(wn_process_pid(self.process), cases[i].signo);
+        wait_for(&self, "waiting(killed by signal ");
+        g_assert_false(wn_process_blame(self.process, &score));
+        g_assert_cmpint(wn_process_suspect(self.process, &score), ==,
+            cases[i].suspected);
+        g_assert_true(wn_process_waits(self.process, &score, &ms));
+        g_assert_cmpstr(score.filter, ==, "looper");
+        g_assert_cmpint(ms, ==, WN_PROCESS_BACKOFF_MIN_MS);
+        tear_down(&self);
+    }
+}
+
+/* A filter that was switched off may have been the reason. */
+static void
+test_another_configuration_is_tried_soon(void)
 {
     Fixture self;
-    WnScore score;
 
-    set_up(&self, "in-a-filter");
-    wait_for(&self, "ready");
-    kill(wn_process_pid(self.process), SIGKILL);
-    wait_for(&self, "waiting(killed by signal 9)");
-    g_assert_false(wn_process_blame(self.process, &score));
-    g_assert_true(wn_process_disturbed(self.process, &score));
-    g_assert_cmpstr(score.filter, ==, "looper");
-    tear_down(&self);
-
-    set_up(&self, "in-a-filter");
-    wait_for(&self, "ready");
-    kill(wn_process_pid(self.process), SIGABRT);
-    wait_for(&self, "waiting(killed by signal 6)");
-    g_assert_true(wn_process_blame(self.process, &score));
-    g_assert_false(wn_process_disturbed(self.process, &score));
+    set_up(&self, "dies");
+    for (int i = 0; i < 5; i++) {
+        wait_for(&self, "waiting(exited with status 3)");
+        g_string_truncate(self.trace, 0);
+        step(&self, 30 * 1000);
+        wait_for(&self, "started");
+    }
+    wait_for(&self, "waiting(exited with status 3)");
+    g_string_truncate(self.trace, 0);
+    wn_process_use_config(self.process, 0);
+    step(&self, WN_PROCESS_BACKOFF_MIN_MS);
+    wait_for(&self, "started");
     tear_down(&self);
 }
 
@@ -430,8 +503,16 @@ main(int argc, char **argv)
     g_test_add_func("/process/retire", test_retire);
     g_test_add_func("/process/killed-while-retiring",
         test_killed_while_retiring);
-    g_test_add_func("/process/hanging-plugin", test_hanging_plugin);
-    g_test_add_func("/process/killed-from-outside", test_killed_from_outside);
+    g_test_add_data_func("/process/hanging-plugin", "hangs",
+        test_hanging_plugin);
+    g_test_add_data_func("/process/hanging-plugin/later", "hangs-later",
+        test_hanging_plugin);
+    g_test_add_data_func("/process/hanging-plugin/odd", "hangs-odd",
+        test_hanging_plugin);
+    g_test_add_func("/process/killed-in-a-filter", test_killed_in_a_filter);
+    g_test_add_func("/process/killed-between-calls", test_killed_between_calls);
+    g_test_add_func("/process/another-configuration",
+        test_another_configuration_is_tried_soon);
     g_test_add_func("/process/drain-while-waiting", test_drain_while_waiting);
     return g_test_run();
 }

@@ -69,7 +69,12 @@ test_what_runs(void)
 
     set_up(&self);
     g_assert_false(wn_scoreboard_get(self.reader, &score));
+    g_assert_false(wn_scoreboard_starter(self.reader, &score));
     wn_scoreboard_set(self.board, "phrase", "message", &id, 0);
+    wn_scoreboard_note_threads(self.board, "spider");
+    g_assert_true(wn_scoreboard_starter(self.reader, &score));
+    g_assert_cmpstr(score.filter, ==, "spider");
+    g_assert_true(score.threads);
     g_assert_true(wn_scoreboard_get(self.reader, &score));
     g_assert_cmpstr(score.filter, ==, "phrase");
     g_assert_cmpstr(score.hook, ==, "message");
@@ -122,6 +127,50 @@ test_wild_content(void)
     }
     munmap(memory, (size_t)info.st_size);
     g_assert_cmpint(ftruncate(self.fd, 0), ==, -1);
+    tear_down(&self);
+}
+
+/* It may have ended in the middle of writing; nobody reads what would do
+ * something to a terminal. */
+static void
+test_of_one_that_has_ended(void)
+{
+    Fixture self;
+    WnScore score;
+    unsigned *version;
+
+    set_up(&self);
+    g_assert_false(wn_scoreboard_get_ended(self.reader, &score));
+    wn_scoreboard_set(self.board, "a\033[2Jb", "message", NULL, 0);
+    version = mmap(NULL, sizeof *version, PROT_READ | PROT_WRITE, MAP_SHARED,
+        self.fd, 0);
+    *version |= 1;
+    g_assert_cmpuint(wn_scoreboard_version(self.reader) % 2, ==, 1);
+    g_assert_false(wn_scoreboard_get(self.reader, &score));
+    g_assert_true(wn_scoreboard_get_ended(self.reader, &score));
+    g_assert_cmpstr(score.filter, ==, "a?[2Jb");
+    munmap(version, sizeof *version);
+    tear_down(&self);
+}
+
+/* Who writes into it while a filter runs is caught. */
+static void
+test_closed_while_a_filter_runs(void)
+{
+    Fixture self;
+    pid_t pid;
+    int status;
+
+    set_up(&self);
+    pid = fork();
+    if (pid == 0) {
+        wn_scoreboard_set(self.board, "wild", "message", NULL, 0);
+        **(char *volatile *)self.board = 1;
+        _exit(0);
+    }
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_true(
+        WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0));
     tear_down(&self);
 }
 
@@ -199,6 +248,8 @@ main(int argc, char **argv)
     g_test_add_func("/scoreboard/wild-content", test_wild_content);
     g_test_add_func("/scoreboard/survives-its-writer",
         test_survives_its_writer);
+    g_test_add_func("/scoreboard/ended", test_of_one_that_has_ended);
+    g_test_add_func("/scoreboard/closed", test_closed_while_a_filter_runs);
     g_test_add_func("/quarantine/cases", test_quarantine);
     g_test_add_func("/quarantine/once-and-each",
         test_quarantine_tells_once_and_each);

@@ -9,11 +9,14 @@
 
 #include "core/conf/config.h"
 #include "core/control/control.h"
+#include "core/control/trial.h"
+#include "core/plugin/loader.h"
 
 typedef struct WnCtl {
     const char *config_path;
     bool json;
-    GPtrArray *words; /* char*, the command's arguments */
+    GPtrArray *words;    /* char*, the command's arguments */
+    WnScoreboard *board; /* of a command that loads plugins */
 } WnCtl;
 
 /* Takes "NAME value" out of the words; NULL if it is not there.  A missing
@@ -30,6 +33,9 @@ bool ctl_no_option_but_values(const WnCtl *ctl, guint pairs);
 /* The configuration, or NULL after its problems were printed. */
 WnConfig *ctl_read_config(WnCtl *ctl);
 
+/* For the plugins of the configuration. */
+WnLoader *ctl_loader_new(const WnCtl *ctl, const WnConfig *config);
+
 WnExit ctl_check(WnCtl *ctl);
 WnExit ctl_daemon(WnCtl *ctl,
     const char *command); /* status reload stop sync */
@@ -38,10 +44,12 @@ WnExit ctl_snapshot(WnCtl *ctl);
 WnExit ctl_queue(WnCtl *ctl);
 WnExit ctl_fsck(WnCtl *ctl); /* queue fsck */
 WnExit ctl_domain(WnCtl *ctl);
+WnExit ctl_suspend(WnCtl *ctl, const char *verb); /* suspend, resume */
 WnExit ctl_filter(WnCtl *ctl);
 WnExit ctl_mailbox(WnCtl *ctl);
 WnExit ctl_access(WnCtl *ctl);
 WnExit ctl_plugin(WnCtl *ctl);
 WnExit ctl_explain(WnCtl *ctl);
+WnExit ctl_trace(WnCtl *ctl);
 WnExit ctl_db(WnCtl *ctl);
 WnExit ctl_sink(WnCtl *ctl);

@@ -244,7 +244,7 @@ ctl_db_import(WnCtl *ctl, const WnConfig *config, const CtlAccount *account,
 
     if (!take_options(ctl, &import))
         return ctl_db_usage();
-    loader = wn_loader_new(config->plugins);
+    loader = ctl_loader_new(ctl, config);
     if (ctl_lines_read(ctl->words->pdata[0], list, loader, import.source,
             &import.lines))
         result = run_import(ctl, &import, config, account);

@@ -8,7 +8,10 @@
 #include "core/programs/ctl/origin.h"
 #include "core/programs/ctl/settings.h"
 
+#include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/conf/server_setting.h"
+#include "core/journal/lenient.h"
 
 #include <stdio.h>
 
@@ -178,13 +181,9 @@ print_servers(Printer *printer, const WnDomain *domain)
         WnServer server = wn_snapshot_server(printer->settings->snapshot,
             domain, i);
 
-        g_string_append_printf(value, "%s%.*s:%u", i > 0 ? "; " : "",
-            (int)server.host.len, server.host.ptr, server.port);
-        if (server.weight != 1)
-            g_string_append_printf(value, " weight %u", server.weight);
-        if (server.own_tls != 0)
-            g_string_append_printf(value, " tls %s",
-                wn_tls_policy_name(wn_server_tls(server.own_tls, domain->tls)));
+        g_string_append(value, i > 0 ? "; " : "");
+        wn_server_setting_print(value, server.host, server.port, server.weight,
+            server.own_tls);
     }
     print_value(printer, "servers", value->str, origin);
 }
@@ -203,6 +202,46 @@ print_limits(Printer *printer, const WnDomain *domain)
     print_limit(printer,
         (Limit){ "delay_notice", "delivery", domain->delay_notice_ms / 1000,
             config->delay_notice_ms / 1000 });
+}
+
+/* While it is in force: no setting, but for a time it has the last word. */
+static void
+print_lenient(Printer *printer, const WnDomain *domain)
+{
+    g_autoptr(WnLenient)
+        lenient = wn_lenient_new(printer->settings->config->spool);
+    g_autofree char *name = wn_span_dup(domain->name);
+    int64_t until = wn_lenient_until(lenient, name);
+    g_autofree char *value = NULL;
+    char date[WN_DATE_MAX];
+
+    if (until == 0)
+        return;
+    wn_clock_iso8601(until * 1000, date);
+    value = g_strconcat("until ", date, NULL);
+    print_value(printer, "treat_5xx_as_temporary", value,
+        "winnowctl queue lenient");
+}
+
+/* What a policy of dane is for servers without a name. */
+static void
+print_dane_of_addresses(Printer *printer, const WnDomain *domain)
+{
+    g_autoptr(GString) origin = g_string_new("dane needs names, not ");
+    size_t len = origin->len;
+
+    for (uint32_t i = 0; i < domain->n_servers; i++) {
+        WnServer server = wn_snapshot_server(printer->settings->snapshot,
+            domain, i);
+        g_autofree char *host = wn_span_dup(server.host);
+
+        if (!wn_server_dane_is_may(host, server.own_tls, domain->tls))
+            continue;
+        g_string_append_printf(origin, "%s%s", origin->len > len ? ", " : "",
+            host);
+    }
+    if (origin->len > len)
+        print_value(printer, "tls_of_addresses", "may", origin->str);
 }
 
 static void
@@ -225,12 +264,14 @@ print_domain_values(Printer *printer, const WnDomain *domain)
     print_simple(printer, "filter_default",
         domain->filter_default ? "on" : "off", "on");
     print_simple(printer, "tls", wn_tls_policy_name(domain->tls), "may");
+    print_dane_of_addresses(printer, domain);
     print_simple(printer, "firewall", domain->firewall ? "true" : "false",
         "false");
     print_simple(printer, "egress_pool", pool, "");
     print_simple(printer, "reject_text", reject_text, "");
     print_simple(printer, "technical_contact", contact, "");
     print_limits(printer, domain);
+    print_lenient(printer, domain);
 }
 
 static const char *const link_keys[] = { "position", "action", "on_match",

@@ -141,6 +141,32 @@ remove_domain(WnCtl *ctl, CtlEdit *edit)
     return ctl_edit_finish(edit);
 }
 
+static WnExit
+set_status(WnCtl *ctl, CtlEdit *edit, const char *status)
+{
+    WnExit done;
+
+    if (ctl->words->len != 1)
+        return usage("suspend D [--no-sync] | resume D [--no-sync]");
+    done = begin_change(ctl, edit);
+    if (done != WN_EXIT_OK)
+        return done;
+    ctl_edit_add(edit, CTL_DOMAIN_KEY, "status", status);
+    return ctl_edit_finish(edit);
+}
+
+static WnExit
+suspend_domain(WnCtl *ctl, CtlEdit *edit)
+{
+    return set_status(ctl, edit, "suspended");
+}
+
+static WnExit
+resume_domain(WnCtl *ctl, CtlEdit *edit)
+{
+    return set_status(ctl, edit, "ready");
+}
+
 typedef struct Verb {
     const char *name;
     WnExit (*run)(WnCtl *ctl, CtlEdit *edit);
@@ -173,6 +199,22 @@ run_verb(WnCtl *ctl, const Verb *verbs, size_t n_verbs, WnExit *out_status)
         && (verb->takes_options || ctl_no_option_left(ctl)))
         *out_status = verb->run(ctl, &edit);
     return true;
+}
+
+static const Verb suspend_verbs[] = {
+    { "suspend", suspend_domain, false },
+    { "resume", resume_domain, false },
+};
+
+WnExit
+ctl_suspend(WnCtl *ctl, const char *verb)
+{
+    g_autofree char *first = g_strdup(verb);
+    WnExit status = WN_EXIT_USAGE;
+
+    g_ptr_array_insert(ctl->words, 0, first);
+    run_verb(ctl, suspend_verbs, G_N_ELEMENTS(suspend_verbs), &status);
+    return status;
 }
 
 bool

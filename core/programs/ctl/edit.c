@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/programs/ctl/edit.h"
 
+#include "core/base/fd.h"
 #include "core/conf/names.h"
 #include "core/conf/snapshot_writer.h"
+#include "core/plugin/dataset.h"
 #include "core/programs/ctl/live.h"
+#include "core/sync/dataset_input.h"
 #include "core/sync/mirror.h"
 
 #include <stdio.h>
@@ -50,7 +53,7 @@ read_configuration(CtlEdit *self)
     self->config = ctl_read_config(self->ctl);
     if (self->config == NULL)
         return false;
-    self->loader = wn_loader_new(self->config->plugins);
+    self->loader = ctl_loader_new(self->ctl, self->config);
     self->catalogue = wn_loader_catalogue(self->loader, NULL, NULL);
     wn_config_check_filters(self->config, self->catalogue, problems);
     if (wn_problems_count(problems) == 0)
@@ -169,6 +172,7 @@ ctl_edit_filter_now(const CtlEdit *self, const char *filter)
 
 typedef struct Checking {
     WnSnapshotWriter *writer;
+    WnBlobNeeds *needs;
     WnProblems *problems;
 } Checking;
 
@@ -177,7 +181,32 @@ check_domain(void *user, WnDomainSetting *take_domain)
 {
     Checking *checking = user;
 
+    wn_blob_needs_note_domain(checking->needs, take_domain);
     wn_snapshot_writer_add(checking->writer, take_domain, checking->problems);
+}
+
+/* Are the lists there that filters name?  What stands in them is for those who
+ * compile them. */
+static void
+check_lists(const CtlEdit *self, Checking *checking, const GByteArray *bytes)
+{
+    wn_autofd fd = wn_fd_sealed_memory("settings",
+        wn_span(bytes->data, bytes->len));
+    g_autoptr(WnSnapshot) snapshot = wn_snapshot_open_fd(fd, "settings", NULL);
+
+    if (snapshot == NULL)
+        return;
+    wn_blob_needs_add(checking->needs, snapshot);
+    for (unsigned i = 0; i < wn_blob_needs_count(checking->needs); i++) {
+        const WnBlobNeed *need = wn_blob_needs_get(checking->needs, i);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(WnDatasetInput)
+            input = wn_dataset_input_open(need, self->config, &error);
+
+        if (input == NULL)
+            wn_problems_add(checking->problems, wn_blob_need_place(need), "%s",
+                error->message);
+    }
 }
 
 /* What is wrong at that moment; NULL: it could not be read. */
@@ -187,12 +216,16 @@ problems_at(const CtlEdit *self, CtlMoment moment, CtlReadFn read, void *user)
     g_autoptr(WnProblems) problems = wn_problems_new();
     g_autoptr(WnSnapshotWriter)
         writer = wn_snapshot_writer_new(self->config, self->catalogue);
-    Checking checking = { writer, problems };
+    g_autoptr(WnBlobNeeds)
+        needs = wn_blob_needs_new(self->config, self->loader);
+    Checking checking = { writer, needs, problems };
     g_autoptr(GByteArray) bytes = NULL;
 
     if (!read(user, moment, problems, check_domain, &checking))
         return NULL;
     bytes = wn_snapshot_writer_finish(writer, 1, problems);
+    if (bytes != NULL)
+        check_lists(self, &checking, bytes);
     return g_steal_pointer(&problems);
 }
 

@@ -222,8 +222,26 @@ domain_value(const WnDomainSetting *typed, const char *key)
  * Changes
  */
 
-/* A server that stays keeps its weight, TLS and whether it is enabled: rows of
- * the others go, and the positions say the new order. */
+/* Weight and TLS policy as they were given with the server; the default of what
+ * was not, which is NULL for the policy. */
+static bool
+write_server_words(const CtlEdit *self, const WnServerSetting *server)
+{
+    static const char
+        sql[] = "UPDATE domain_server SET weight = ?, tls = "
+                "NULLIF(?, '') WHERE domain = ? AND host = ? AND port = ?";
+    WnTlsPolicy tls = wn_server_tls(server->own_tls, WN_TLS_POLICY_MAY);
+
+    if (!server->has_words)
+        return true;
+    return RUN(self, "domain_server", sql, NULL, NUMBER(server->weight),
+        TEXT(server->own_tls != 0 ? wn_tls_policy_name(tls) : ""),
+        TEXT(self->domain), TEXT(server->host), NUMBER(server->port));
+}
+
+/* A server that stays keeps whether it is enabled, and its weight and TLS if
+ * neither is given: rows of the others go, and the positions say the new
+ * order. */
 static bool
 write_servers(const CtlEdit *self, const GPtrArray *servers)
 {
@@ -251,6 +269,8 @@ write_servers(const CtlEdit *self, const GPtrArray *servers)
         if (kept == 0
             && !RUN(self, "domain_server", add, NULL, TEXT(self->domain),
                 NUMBER(position), TEXT(server->host), NUMBER(server->port)))
+            return false;
+        if (!write_server_words(self, server))
             return false;
     }
     return RUN(self, "domain_server", drop, NULL, TEXT(self->domain));

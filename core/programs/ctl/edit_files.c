@@ -8,6 +8,7 @@
 #include "core/base/publish.h"
 #include "core/conf/keyfile.h"
 #include "core/conf/keyfile_edit.h"
+#include "core/conf/names.h"
 #include "core/conf/text_file.h"
 
 #include <errno.h>
@@ -194,12 +195,13 @@ static bool
 line_is_mailbox(WnSpan line, const char *local_part)
 {
     WnSpan word = wn_span_trim(line);
+    g_autofree char *folded = NULL;
     size_t len = 0;
 
     while (len < word.len && word.ptr[len] != ' ' && word.ptr[len] != '\t')
         len++;
-    return len == strlen(local_part)
-           && g_ascii_strncasecmp(word.ptr, local_part, len) == 0;
+    folded = wn_local_part_fold(wn_span(word.ptr, len));
+    return folded != NULL && strcmp(folded, local_part) == 0;
 }
 
 static bool

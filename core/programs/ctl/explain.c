@@ -10,6 +10,8 @@
 #include "core/programs/ctl/settings.h"
 
 #include "core/base/fd.h"
+#include "core/base/idna.h"
+#include "core/conf/names.h"
 #include "core/filtering/engine.h"
 #include "core/smtp/grammar.h"
 #include "core/sync/dataset.h"
@@ -185,22 +187,29 @@ end_session(Explain *self)
 static void
 route(const Explain *self, ExplainRecipient *recipient)
 {
-    g_autofree char *lower = g_ascii_strdown(recipient->address, -1);
+    char name[WN_IDNA_MAX + 1];
+    char local[WN_LOCAL_PART_MAX + 1];
+    g_autofree char *folded = NULL;
+    WnPathStatus status;
     WnPath path;
     WnDomain domain;
     WnClass class_;
-    char local[WN_LOCAL_PART_MAX + 1];
     size_t len;
     bool filtered;
 
-    if (wn_mailbox_parse(wn_span_str(lower), &path) != WN_PATH_OK
-        || !wn_snapshot_domain(self->settings.snapshot, path.domain, &domain)) {
+    status = wn_mailbox_parse(wn_span_str(recipient->address), &path);
+    if ((status != WN_PATH_OK && status != WN_PATH_UTF8)
+        || !wn_domain_to_ascii(path.domain, name)
+        || !wn_snapshot_domain(self->settings.snapshot, wn_span_str(name),
+            &domain)) {
         recipient->why = "Relaying denied";
         return;
     }
     len = wn_local_part_unquote(path.local, local, sizeof local);
-    if (!wn_snapshot_mailbox(self->settings.snapshot, &domain,
-            wn_span(local, len), &filtered)) {
+    folded = wn_local_part_fold(wn_span(local, len));
+    if (folded == NULL
+        || !wn_snapshot_mailbox(self->settings.snapshot, &domain,
+            wn_span_str(folded), &filtered)) {
         recipient->why = "No such mailbox";
         return;
     }
@@ -294,8 +303,9 @@ recipients_are_addresses(const GPtrArray *recipients)
     for (guint i = 0; i < recipients->len; i++) {
         const char *text = recipients->pdata[i];
         WnPath path;
+        WnPathStatus status = wn_mailbox_parse(wn_span_str(text), &path);
 
-        if (wn_mailbox_parse(wn_span_str(text), &path) == WN_PATH_OK)
+        if (status == WN_PATH_OK || status == WN_PATH_UTF8)
             continue;
         fprintf(stderr, "winnowctl: --to: \"%s\" is not an address\n", text);
         return false;
@@ -373,7 +383,9 @@ start_host(Explain *self)
     if (self->resolver == NULL)
         fprintf(stderr, "winnowctl: no DNS: %s\n", error->message);
     self->host = wn_chain_host_new(self->loop, self->settings.config,
-        self->settings.loader, self->resolver, problems);
+        self->resolver);
+    wn_chain_host_set_trace(self->host, wn_trial_on_hook, self->ctl->board);
+    wn_chain_host_load(self->host, self->settings.loader, problems);
     make_datasets(self, problems);
     wn_problems_print(problems, text);
     fputs(text->str, stderr);

@@ -10,6 +10,7 @@
 #include "core/programs/ctl/plugin_docs.h"
 #include "core/programs/ctl/plugin_live.h"
 #include "core/programs/ctl/plugin_new.h"
+#include "core/programs/ctl/plugin_use.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ typedef struct Listing {
     bool json;
     GString *out;
     const CtlPluginLive *live; /* NULL: no daemon runs */
+    const CtlPluginUse *use;
     unsigned n_refused;
 } Listing;
 
@@ -72,38 +74,76 @@ print_counts(const Listing *listing, const char *filter)
         counts.faults, counts.off ? ", SWITCHED OFF until reload" : "");
 }
 
+/* "phrase, subject in 3 domains"; "-": nobody does. */
+static char *
+used_by(const Listing *listing, const WnPluginInfo *info,
+    const GPtrArray *instances)
+{
+    GString *out = g_string_new(NULL);
+    g_autofree char *names = g_strjoinv(", ", (char **)instances->pdata);
+    unsigned n = ctl_plugin_use_domains(listing->use, info);
+
+    g_string_append(out, names);
+    if (n > 0)
+        g_string_append_printf(out, "%s%u domain%s", out->len > 0 ? " in " : "",
+            n, n == 1 ? "" : "s");
+    if (out->len == 0)
+        g_string_append_c(out, '-');
+    return g_string_free(out, FALSE);
+}
+
 static void
 print_info_text(const Listing *listing, const WnPluginInfo *info,
     const GPtrArray *instances)
 {
-    g_autofree char *names = g_strjoinv(", ", (char **)instances->pdata);
+    g_autofree char *names = used_by(listing, info, instances);
 
     g_string_append_printf(listing->out,
         "%-16s %-7s %-9s ABI %u.%u  used by: %s\n    %s\n", info->name,
         ctl_plugin_kind(info), info->version, (unsigned)WN_ABI_MAJOR,
-        info->abi_minor, names[0] != '\0' ? names : "-", info->path);
-    if (listing->live == NULL || info->kind != WN_PLUGIN_FILTER)
+        info->abi_minor, names, info->path);
+    if (listing->live == NULL)
         return;
+    if (info->kind == WN_PLUGIN_ACTION) {
+        print_counts(listing, info->name);
+        return;
+    }
     for (guint i = 0; i + 1 < instances->len; i++)
         print_counts(listing, instances->pdata[i]);
 }
 
 static void
-json_instance(const Listing *listing, const WnPluginInfo *info,
-    const char *filter, WnJson *json)
+json_counts(const Listing *listing, const char *filter, WnJson *json)
 {
     CtlFilterCounts counts;
 
-    wn_json_open_object(json, NULL);
-    wn_json_str(json, "filter", filter);
-    if (listing->live != NULL && info->kind == WN_PLUGIN_FILTER) {
-        counts = ctl_plugin_live_get(listing->live, filter);
-        wn_json_int(json, "calls", counts.calls);
-        wn_json_int(json, "microseconds", (int64_t)(counts.seconds * 1e6));
-        wn_json_int(json, "crashes", counts.faults);
-        wn_json_bool(json, "switched_off", counts.off);
+    if (listing->live == NULL)
+        return;
+    counts = ctl_plugin_live_get(listing->live, filter);
+    wn_json_int(json, "calls", counts.calls);
+    wn_json_int(json, "microseconds", (int64_t)(counts.seconds * 1e6));
+    wn_json_int(json, "crashes", counts.faults);
+    wn_json_bool(json, "switched_off", counts.off);
+}
+
+/* An action is counted as one, whichever filters ask for it. */
+static void
+json_instances(const Listing *listing, const WnPluginInfo *info,
+    const GPtrArray *instances, WnJson *json)
+{
+    bool filters = info->kind == WN_PLUGIN_FILTER;
+
+    wn_json_open_list(json, "instances");
+    for (guint i = 0; i + 1 < instances->len; i++) {
+        wn_json_open_object(json, NULL);
+        wn_json_str(json, "filter", instances->pdata[i]);
+        if (filters)
+            json_counts(listing, instances->pdata[i], json);
+        wn_json_close_object(json);
     }
-    wn_json_close_object(json);
+    wn_json_close_list(json);
+    if (!filters)
+        json_counts(listing, info->name, json);
 }
 
 static void
@@ -129,10 +169,8 @@ print_info(const Listing *listing, const WnConfig *config,
     wn_json_str(&json, "path", info->path);
     wn_json_str(&json, "summary", info->summary);
     wn_json_str(&json, "used_by", names);
-    wn_json_open_list(&json, "instances");
-    for (guint i = 0; i + 1 < instances->len; i++)
-        json_instance(listing, info, instances->pdata[i], &json);
-    wn_json_close_list(&json);
+    wn_json_int(&json, "domains", ctl_plugin_use_domains(listing->use, info));
+    json_instances(listing, info, instances, &json);
     wn_json_close_object(&json);
     g_string_append_c(listing->out, '\n');
 }
@@ -140,10 +178,14 @@ print_info(const Listing *listing, const WnConfig *config,
 static WnExit
 list_plugins(const WnCtl *ctl, const WnConfig *config)
 {
-    g_autoptr(WnLoader) loader = wn_loader_new(config->plugins);
+    g_autoptr(WnLoader) loader = ctl_loader_new(ctl, config);
     g_autoptr(CtlPluginLive) live = ctl_plugin_live_new(config);
     g_autoptr(GString) out = g_string_new(NULL);
-    Listing listing = { .json = ctl->json, .out = out, .live = live };
+    g_autoptr(CtlPluginUse) use = ctl_plugin_use_new(config);
+    Listing listing = { .json = ctl->json,
+        .out = out,
+        .live = live,
+        .use = use };
     g_autoptr(WnCatalogue)
         catalogue = wn_loader_catalogue(loader, print_refused, &listing);
 
@@ -159,12 +201,13 @@ static WnExit
 show_plugin(const WnCtl *ctl, const WnConfig *config, const char *name,
     Show show)
 {
-    g_autoptr(WnLoader) loader = wn_loader_new(config->plugins);
+    g_autoptr(WnLoader) loader = ctl_loader_new(ctl, config);
     g_autoptr(CtlPluginLive) live = ctl_plugin_live_new(config);
     g_autoptr(GError) error = NULL;
     const WnModule *module = wn_loader_get(loader, name, &error);
     g_autoptr(GString) out = g_string_new(NULL);
-    Listing listing = { .json = false, .out = out, .live = live };
+    g_autoptr(CtlPluginUse) use = ctl_plugin_use_new(config);
+    Listing listing = { .json = false, .out = out, .live = live, .use = use };
 
     if (module == NULL) {
         fprintf(stderr, "winnowctl: %s\n", error->message);

@@ -101,6 +101,36 @@ copy_all(const Copying *self, GError **error)
     return true;
 }
 
+/* Its tests are test.so, and no file of plugins holds two of a name. */
+static bool
+is_usable(const char *name)
+{
+    if (!wn_module_name_is_valid(name)) {
+        fprintf(stderr,
+            "winnowctl: \"%s\" is no name for a plugin: it begins with a "
+            "small letter and has small letters, digits and _\n",
+            name);
+        return false;
+    }
+    if (strcmp(name, "test") != 0)
+        return true;
+    fputs("winnowctl: \"test\" is the name of the tests: choose another\n",
+        stderr);
+    return false;
+}
+
+static void
+warn_of_others(const char *name)
+{
+    g_autofree char *file = g_strdup_printf("%s/%s.so", WN_PLUGINDIR, name);
+
+    if (g_file_test(file, G_FILE_TEST_EXISTS))
+        fprintf(stderr,
+            "winnowctl: warning: there is a plugin %s already, which \"make "
+            "install\" would replace: %s\n",
+            name, file);
+}
+
 static WnExit
 usage(void)
 {
@@ -124,13 +154,9 @@ ctl_plugin_new(WnCtl *ctl)
         return usage();
     copying.name = ctl->words->pdata[1];
     copying.dir = ctl->words->pdata[2];
-    if (!wn_module_name_is_valid(copying.name)) {
-        fprintf(stderr,
-            "winnowctl: \"%s\" is no name for a plugin: it begins with a "
-            "small letter and has small letters, digits and _\n",
-            copying.name);
+    if (!is_usable(copying.name))
         return WN_EXIT_NO;
-    }
+    warn_of_others(copying.name);
     if (!copy_all(&copying, &error)) {
         fprintf(stderr, "winnowctl: %s\n", error->message);
         return WN_EXIT_NO;

@@ -137,7 +137,7 @@ ctl_settings_load(WnCtl *ctl, CtlSettings *out_settings)
     *out_settings = (CtlSettings){ .config = ctl_read_config(ctl) };
     if (out_settings->config == NULL)
         return false;
-    out_settings->loader = wn_loader_new(out_settings->config->plugins);
+    out_settings->loader = ctl_loader_new(ctl, out_settings->config);
     out_settings->catalogue = wn_loader_catalogue(out_settings->loader, NULL,
         NULL);
     wn_config_check_filters(out_settings->config, out_settings->catalogue,

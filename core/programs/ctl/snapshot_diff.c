@@ -2,6 +2,7 @@
 #include "core/programs/ctl/snapshot_diff.h"
 
 #include "core/base/json.h"
+#include "core/conf/server_setting.h"
 
 /* One thing that a domain says; both are in the order of the keys. */
 typedef struct Value {
@@ -65,13 +66,9 @@ add_servers(const WnSnapshot *snapshot, const WnDomain *domain, GArray *values)
     for (uint32_t i = 0; i < domain->n_servers; i++) {
         WnServer server = wn_snapshot_server(snapshot, domain, i);
 
-        g_string_append_printf(text, "%s%.*s:%u", i > 0 ? "; " : "",
-            (int)server.host.len, server.host.ptr, server.port);
-        if (server.weight != 1)
-            g_string_append_printf(text, " weight %u", server.weight);
-        if (server.own_tls != 0)
-            g_string_append_printf(text, " tls %s",
-                wn_tls_policy_name(wn_server_tls(server.own_tls, domain->tls)));
+        g_string_append(text, i > 0 ? "; " : "");
+        wn_server_setting_print(text, server.host, server.port, server.weight,
+            server.own_tls);
     }
     take(values, g_strdup("servers"), g_string_free(text, FALSE));
 }
