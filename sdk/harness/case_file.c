@@ -37,7 +37,8 @@ is_section(const char *name, const char *argument)
     static const char *const plain[] = { "options", "domain", "mail", "finding",
         "dns", "message", "expect", NULL };
 
-    if (strcmp(name, "file") == 0 || strcmp(name, "rows") == 0)
+    if (strcmp(name, "file") == 0 || strcmp(name, "rows") == 0
+        || strcmp(name, "peer") == 0)
         return argument[0] != '\0';
     return g_strv_contains(plain, name) && argument[0] == '\0';
 }
@@ -337,9 +338,12 @@ expect_details(const Pair *pair, Expected *expected)
         expect_part(pair, wn_harness_log(pair->h));
     else if (strcmp(pair->key, "queries") == 0 && !wn_mode()->twins)
         expect_number(pair, wn_harness_n_queries(pair->h));
+    else if (strcmp(pair->key, "connections") == 0 && !wn_mode()->twins)
+        expect_number(pair, wn_harness_n_connections(pair->h));
     else
         return strcmp(pair->key, "refused") == 0
-               || strcmp(pair->key, "queries") == 0;
+               || strcmp(pair->key, "queries") == 0
+               || strcmp(pair->key, "connections") == 0;
     return true;
 }
 
@@ -347,7 +351,7 @@ static bool
 is_detail(const char *key)
 {
     static const char *const keys[] = { "reason", "finding", "score", "reply",
-        "redirect", "edit", "log", "queries", "refused", NULL };
+        "redirect", "edit", "log", "queries", "connections", "refused", NULL };
 
     return g_strv_contains(keys, key);
 }
@@ -373,7 +377,9 @@ expect_no_more(const WnCaseFile *self, WnHarness *h, const Expected *expected)
         && wn_harness_n_findings(h) > expected->n_findings)
         wn_mistake("%s: more findings than expected\noutcome: %s", self->path,
             wn_harness_outcome(h));
-    if (expected->n_edits > 0 && wn_harness_n_edits(h) > expected->n_edits)
+    /* The twin's edits are among them. */
+    if (!wn_mode()->twins && expected->n_edits > 0
+        && wn_harness_n_edits(h) > expected->n_edits)
         wn_mistake("%s: more edits than expected\noutcome: %s", self->path,
             wn_harness_outcome(h));
 }
@@ -403,6 +409,8 @@ set_scene(const WnCaseFile *self, WnHarness *h)
             wn_harness_file(h, section->argument, section->text->str);
         if (strcmp(section->name, "rows") == 0)
             wn_harness_rows(h, section->argument, section->text->str);
+        if (strcmp(section->name, "peer") == 0)
+            wn_harness_peer(h, section->argument, section->text->str);
     }
     wn_harness_domain(h, text_of(self, "domain"));
     wn_harness_dns(h, text_of(self, "dns"));

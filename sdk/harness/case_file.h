@@ -9,11 +9,12 @@
  *    [mail]           client, helo, rdns, tls, sender, rcpt, message (a file)
  *    [finding]        for an action: rule, evidence, score, early
  *    [dns]            NAME TYPE DATA
+ *    [peer ADDRESS]   what a server there says and expects, wn-harness.h
  *    [file NAME]      a file in ${dir}
  *    [rows DATASET]   rows of the data set's table
  *    [message]        the message itself, up to a line "[end]"
  *    [expect]         verdict, reason, finding, score, decision, reply,
- *                     redirect, edit, log, queries, refused
+ *                     redirect, edit, log, queries, connections, refused
  */
 
 #include <glib.h>

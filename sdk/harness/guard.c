@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk/harness/guard.h"
 
+#include <dlfcn.h>
 #include <glib.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 
 #define CANARY 0xA5
 #define ALIGN 16
+#define BLOB_ALIGN 64
 #define VIEWS_MAX 12000 /* two mappings each; the kernel allows 65,530 */
 
 typedef struct Block {
@@ -21,7 +23,8 @@ typedef struct Block {
     const char *what;
     const char *life;
     bool ended;
-    bool slack; /* canaries stand between start + len and the page */
+    bool slack;    /* canaries stand between start + len and the page */
+    bool poisoned; /* the sanitizer watches what is between them */
 } Block;
 
 struct WnGuard {
@@ -32,12 +35,30 @@ struct WnGuard {
 
 /* Of the process: a signal handler has nothing else to go by. */
 static GPtrArray *registry;
+static const char *noted;
+static bool sanitized;
+
+/* Of the address sanitizer; NULL without it. */
+typedef void (*PoisonFn)(const volatile void *start, size_t size);
+
+static PoisonFn
+poison_function(const char *name)
+{
+    void *found = dlsym(RTLD_DEFAULT, name);
+    PoisonFn fn = NULL;
+
+    memcpy(&fn, &found, sizeof fn);
+    return fn;
+}
 
 static void
 block_free(void *data)
 {
     Block *block = data;
 
+    if (block->poisoned)
+        poison_function(
+            "__asan_unpoison_memory_region")(block->base, block->size);
     munmap(block->base, block->size);
     g_free(block);
 }
@@ -86,6 +107,25 @@ void *
 wn_guard_alloc(WnGuard *self, const char *what, size_t size)
 {
     return block_new(self, what, size, (ALIGN - size % ALIGN) % ALIGN)->start;
+}
+
+const void *
+wn_guard_blob(WnGuard *self, const char *what, const void *data, size_t size)
+{
+    PoisonFn poison = sanitized ? poison_function("__asan_poison_memory_region")
+                                : NULL;
+    size_t gap = (BLOB_ALIGN - size % BLOB_ALIGN) % BLOB_ALIGN;
+    Block *block;
+
+    if (poison == NULL || gap == 0)
+        return wn_guard_copy(self, what, data, size);
+    block = block_new(self, what, size, gap);
+    if (size > 0)
+        memcpy(block->start, data, size);
+    block->slack = false;
+    block->poisoned = true;
+    poison(block->start + size, gap);
+    return block->start;
 }
 
 const void *
@@ -193,7 +233,7 @@ find(const char *address)
 static void
 on_bad_access(int signo, siginfo_t *info, void *context)
 {
-    const Block *block = find(info->si_addr);
+    const Block *block = signo != SIGALRM ? find(info->si_addr) : NULL;
 
     (void)context;
     if (block != NULL) {
@@ -203,8 +243,25 @@ on_bad_access(int signo, siginfo_t *info, void *context)
         say(block->life);
         say("\n");
     }
+    if (noted != NULL) {
+        say("tried with ");
+        say(noted);
+        say("\n");
+    }
     signal(signo, SIG_DFL);
     raise(signo);
+}
+
+void
+wn_guard_use_sanitizer(void)
+{
+    sanitized = true;
+}
+
+void
+wn_guard_note(const char *what)
+{
+    noted = what;
 }
 
 void
@@ -218,4 +275,7 @@ wn_guard_watch(void)
     sigaltstack(&alternative, NULL);
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGABRT, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
 }

@@ -21,6 +21,10 @@ void *wn_guard_alloc(WnGuard *self, const char *what, size_t size);
  * same copy. */
 const void *wn_guard_copy(WnGuard *self, const char *what, const void *data,
     size_t size);
+/* The same for a blob: what begins it is aligned to 64 where that is possible,
+ * which is where its size is a multiple of 64 or the sanitizer watches. */
+const void *wn_guard_blob(WnGuard *self, const char *what, const void *data,
+    size_t size);
 /* A copy with a NUL behind it. */
 const char *wn_guard_text(WnGuard *self, const char *what, const char *text,
     size_t len);
@@ -31,5 +35,14 @@ const char *wn_guard_end(WnGuard *self);
 /* Gives back the address space of all views whose life has ended. */
 void wn_guard_forget(void);
 
-/* From now on a bad access says which view it hit before the process ends. */
+/* The plugin is built with the address sanitizer, which finds each bad access
+ * of its. */
+void wn_guard_use_sanitizer(void);
+
+/* What is tried now, for whoever must find out why the process ended; borrowed
+ * until the next one or NULL. */
+void wn_guard_note(const char *what);
+
+/* From now on a bad access says which view it hit before the process ends, and
+ * an alarm what was tried. */
 void wn_guard_watch(void);

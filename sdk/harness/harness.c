@@ -1,44 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-#include "sdk/harness/wn-harness.h"
+#include "sdk/harness/harness.h"
 
 #include "core/base/clock.h"
-#include "core/base/metrics.h"
 #include "core/base/publish.h"
+#include "sdk/harness/compiled.h"
+#include "sdk/harness/damage.h"
+#include "sdk/harness/leaks.h"
 #include "sdk/harness/plugin_file.h"
-#include "sdk/harness/run.h"
+#include "sdk/harness/process.h"
+#include "sdk/harness/sockets.h"
+#include "sdk/harness/verdicts.h"
+#include "sdk/harness/wn-harness.h"
 
-#include <dirent.h>
-#include <malloc.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 #define START_MONO_US INT64_C(1000000)
 #define START_UNIX_MS INT64_C(1790000000000)
-#define REPEATS 24
-#define REPEATS_JUDGED 12
-#define LEAK_MIN 16 /* of malloc; less is not given */
 
 static const char usual_message[] =
     "From: a@b.example\r\nTo: user@good.example\r\nSubject: test\r\n"
     "Date: Mon, 21 Sep 2026 12:00:00 +0000\r\nMessage-ID: <1@b.example>\r\n"
     "\r\nHello.\r\n";
-
-struct WnHarness {
-    const WnModule *module;
-    char *folder;
-    char *options, *domain;
-    char *rule, *evidence, *refusal;
-    int32_t score;
-    bool early;
-    bool refused; /* as was expected */
-    char *helo, *rdns, *sender, *message;
-    WnChainClient client;
-    GPtrArray *recipients;
-    bool usual_recipient;
-    WnZone *zone;
-    WnShim *shim;
-    WnWorld *world;
-    WnRun *run;
-};
 
 static void
 set(char **where, const char *value)
@@ -65,6 +48,18 @@ load(const char *plugin)
     return module;
 }
 
+/* One for each harness of this run. */
+static char *
+make_folder(void)
+{
+    static unsigned n;
+    char *path = g_strdup_printf("%s/%u", wn_process_folder(), n++);
+
+    if (g_mkdir(path, 0700) != 0)
+        wn_mistake("%s: cannot be made", path);
+    return path;
+}
+
 WnHarness *
 wn_harness_new(const char *plugin, const char *options)
 {
@@ -72,9 +67,7 @@ wn_harness_new(const char *plugin, const char *options)
 
     wn_clock_fake(START_MONO_US, START_UNIX_MS);
     h->module = load(plugin);
-    h->folder = g_dir_make_tmp("winnow-test-XXXXXX", NULL);
-    if (h->folder == NULL)
-        wn_mistake("no folder for the test");
+    h->folder = make_folder();
     set(&h->options, options);
     set(&h->domain, "");
     set(&h->rule, "test");
@@ -91,6 +84,7 @@ wn_harness_new(const char *plugin, const char *options)
     h->usual_recipient = true;
     h->zone = wn_zone_new();
     h->shim = wn_shim_new(h->module, h->zone);
+    wn_sockets_use(h->shim->peers);
     return h;
 }
 
@@ -131,7 +125,11 @@ wn_harness_rows(WnHarness *h, const char *dataset, const char *lines)
     g_autoptr(GError) error = NULL;
 
     no_world_yet(h, "wn_harness_rows");
-    if (!wn_shim_rows(h->shim, dataset, lines, &error))
+    if (wn_shim_rows(h->shim, dataset, lines, &error)) {
+        wn_compiled_keep_rows(h->folder, dataset, lines);
+        return;
+    }
+    if (!wn_mode_has_struck())
         wn_mistake("%s: %s", dataset, error->message);
 }
 
@@ -251,6 +249,28 @@ wn_harness_n_queries(const WnHarness *h)
 }
 
 /*
+ * Servers
+ */
+
+void
+wn_harness_peer(WnHarness *h, const char *address, const char *script)
+{
+    GString *whole = g_string_new(address);
+    g_autoptr(GError) error = NULL;
+
+    g_string_replace(whole, "${dir}", h->folder, 0);
+    if (!wn_peers_add(h->shim->peers, whole->str, script, &error))
+        wn_mistake("%s: %s", address, error->message);
+    g_string_free(whole, TRUE);
+}
+
+unsigned
+wn_harness_n_connections(const WnHarness *h)
+{
+    return wn_peers_n_connections(h->shim->peers);
+}
+
+/*
  * Running
  */
 
@@ -330,7 +350,18 @@ wn_harness_done(const WnHarness *h)
 void
 wn_harness_hang_up(WnHarness *h)
 {
+    if (h->run != NULL && !wn_run_is_over(h->run))
+        wn_peers_forgive(h->shim->peers);
     g_clear_pointer(&h->run, wn_run_free);
+}
+
+static void
+judge(const WnRunResult *result)
+{
+    if (result != NULL)
+        wn_verdicts_judge(result->verdict, result->decision);
+    else
+        wn_verdicts_judge(NULL, NULL);
 }
 
 void
@@ -342,59 +373,42 @@ wn_harness_run(WnHarness *h)
         return;
     start(h);
     wn_run_finish(h->run);
+    judge(wn_run_result(h->run));
+}
+
+/* The same mail, whatever comes of it. */
+static void
+run_again(void *user)
+{
+    WnHarness *h = user;
+
+    start(h);
+    wn_run_finish(h->run);
+    wn_peers_forgive(h->shim->peers);
+    g_clear_pointer(&h->run, wn_run_free);
+    g_string_truncate(h->shim->log, 0);
 }
 
 /*
  * Over and over: what grows each time is a leak.
  */
 
-static size_t
-n_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (folder != NULL && readdir(folder) != NULL)
-        n++;
-    if (folder != NULL)
-        closedir(folder);
-    return n;
-}
-
-static void
-judge(const size_t *memory, const size_t *descriptors)
-{
-    size_t first = REPEATS - REPEATS_JUDGED;
-    size_t before = memory[first - 1];
-    size_t after = memory[REPEATS - 1];
-
-    if (after >= before + LEAK_MIN * REPEATS_JUDGED)
-        wn_mistake("keeps %zu bytes of memory for each instance and message",
-            (after - before) / REPEATS_JUDGED);
-    if (descriptors[REPEATS - 1] >= descriptors[first - 1] + REPEATS_JUDGED)
-        wn_mistake("keeps descriptors open after instance_free");
-}
-
 static void
 repeat(WnHarness *h)
 {
-    size_t memory[REPEATS], descriptors[REPEATS];
+    WnLeaks leaks = { 0 };
 
-    for (int i = 0; i < REPEATS; i++) {
-        struct mallinfo2 info;
-
+    while (wn_leaks_repeat(&leaks)) {
         g_clear_pointer(&h->run, wn_run_free);
         g_clear_pointer(&h->world, wn_world_free);
+        wn_peers_judge(h->shim->peers);
         g_string_truncate(h->shim->log, 0);
         if (!make_world(h, NULL))
             wn_mistake("refused when it was made again");
         start(h);
         wn_run_finish(h->run);
-        info = mallinfo2();
-        memory[i] = info.uordblks + info.hblkhd;
-        descriptors[i] = n_descriptors();
+        wn_leaks_measure(&leaks);
     }
-    judge(memory, descriptors);
 }
 
 void
@@ -405,7 +419,11 @@ wn_harness_free(WnHarness *h)
     if (wn_mode()->repeated && h->world != NULL)
         repeat(h);
     wn_harness_hang_up(h);
+    if (wn_mode()->damaged && h->world != NULL)
+        wn_damage_try(h->world, h->shim, run_again, h);
     wn_world_free(h->world);
+    wn_peers_judge(h->shim->peers);
+    wn_sockets_use(NULL);
     wn_shim_free(h->shim);
     wn_zone_free(h->zone);
     wn_folder_remove(h->folder, NULL);
@@ -421,159 +439,4 @@ wn_harness_free(WnHarness *h)
     g_free(h->sender);
     g_free(h->message);
     g_free(h);
-}
-
-/*
- * Results
- */
-
-static const WnRunResult *
-result_of(const WnHarness *h)
-{
-    return h->run != NULL ? wn_run_result(h->run) : NULL;
-}
-
-static const WnRunFinding *
-finding_of(const WnHarness *h, unsigned n)
-{
-    const WnRunResult *result = result_of(h);
-
-    if (result == NULL || n >= result->findings->len)
-        return NULL;
-    return g_ptr_array_index(result->findings, n);
-}
-
-/* "" where there is none: a test must not need to look first. */
-static const char *
-text_or_empty(const char *text)
-{
-    return text != NULL ? text : "";
-}
-
-const char *
-wn_harness_verdict(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return text_or_empty(result != NULL ? result->verdict : NULL);
-}
-
-const char *
-wn_harness_reason(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return text_or_empty(result != NULL ? result->reason : NULL);
-}
-
-unsigned
-wn_harness_n_findings(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return result != NULL ? result->findings->len : 0;
-}
-
-const char *
-wn_harness_rule(WnHarness *h, unsigned n)
-{
-    const WnRunFinding *finding = finding_of(h, n);
-
-    return text_or_empty(finding != NULL ? finding->rule : NULL);
-}
-
-const char *
-wn_harness_evidence(WnHarness *h, unsigned n)
-{
-    const WnRunFinding *finding = finding_of(h, n);
-
-    return text_or_empty(finding != NULL ? finding->evidence : NULL);
-}
-
-int32_t
-wn_harness_score(WnHarness *h, unsigned n)
-{
-    const WnRunFinding *finding = finding_of(h, n);
-
-    return finding != NULL ? finding->score : 0;
-}
-
-const char *
-wn_harness_decision(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return text_or_empty(result != NULL ? result->decision : NULL);
-}
-
-const char *
-wn_harness_reply(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return text_or_empty(result != NULL ? result->reply : NULL);
-}
-
-const char *
-wn_harness_redirect(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return text_or_empty(result != NULL ? result->redirect : NULL);
-}
-
-unsigned
-wn_harness_n_edits(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return result != NULL ? result->edits->len : 0;
-}
-
-const char *
-wn_harness_edit(WnHarness *h, unsigned n)
-{
-    return n < wn_harness_n_edits(h) ? g_ptr_array_index(result_of(h)->edits, n)
-                                     : "";
-}
-
-const char *
-wn_harness_outcome(WnHarness *h)
-{
-    const WnRunResult *result = result_of(h);
-
-    return text_or_empty(result != NULL ? result->outcome : NULL);
-}
-
-const char *
-wn_harness_log(WnHarness *h)
-{
-    return h->shim->log->str;
-}
-
-static const char *
-instance_name(const WnHarness *h)
-{
-    return h->shim->declared.action != NULL ? h->shim->declared.name
-                                            : WN_WORLD_FILTER;
-}
-
-int64_t
-wn_harness_metric(WnHarness *h, const char *name)
-{
-    g_autofree char *full = g_strdup_printf("winnow_%s_%s",
-        h->shim->declared.name, name);
-    g_autofree char *labels = g_strdup_printf("instance=\"%s\"",
-        instance_name(h));
-
-    return wn_metrics_lookup(full, labels);
-}
-
-uint64_t
-wn_harness_shared(WnHarness *h, const void *key, size_t len)
-{
-    if (h->world == NULL)
-        return 0;
-    return wn_shared_table_load(h->world->shared, wn_span_str(instance_name(h)),
-        wn_span(key, len));
 }

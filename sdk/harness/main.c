@@ -9,8 +9,11 @@
 
 #include "core/base/log.h"
 #include "sdk/harness/case_file.h"
+#include "sdk/harness/compiled.h"
 #include "sdk/harness/guard.h"
 #include "sdk/harness/mode.h"
+#include "sdk/harness/process.h"
+#include "sdk/harness/verdicts.h"
 #include "sdk/harness/wn-harness.h"
 
 #include <dlfcn.h>
@@ -23,6 +26,7 @@
 
 #define STEPS_MAX 100
 #define TIME_LIMIT_S 30
+#define TIME_LIMIT_MAX_S 3600
 #define EXIT_WELL 10 /* not 0: that is what a plugin may end a process with */
 #define EXIT_NOT_REACHED 11 /* the step that was to go wrong did not come */
 #define OUTPUT_MAX 4000
@@ -36,6 +40,7 @@ typedef struct Test {
 typedef struct Options {
     const char *plugin;
     char *mode;
+    gint time_s;
     gboolean plain;
     gboolean list;
     gboolean verbose;
@@ -66,7 +71,6 @@ run_here(const Test *test, const char *plugin)
 
     wn_log_open("winnow-plugin-test", WN_LOG_TEXT, log_fd);
     wn_guard_watch();
-    alarm(TIME_LIMIT_S);
     if (test->compiled != NULL) {
         test->compiled->run(plugin);
     } else {
@@ -129,26 +133,35 @@ end_of(int status)
     return WEXITSTATUS(status) == EXIT_WELL ? RUN_WELL : RUN_BADLY;
 }
 
+typedef struct OneRun {
+    const Test *test;
+    const char *plugin;
+    const WnMode *mode;
+    unsigned at;
+} OneRun;
+
+static void
+run_one(void *user)
+{
+    const OneRun *self = user;
+
+    wn_mode_enter(self->mode, self->at);
+    run_here(self->test, self->plugin);
+}
+
 static RunEnd
 run_once(const Test *test, const Options *options, const WnMode *mode,
     unsigned at)
 {
     int output_fd = memfd_create("output", MFD_CLOEXEC);
-    int status = 0;
-    RunEnd end;
-    pid_t child;
+    OneRun run = { test, options->plugin, mode, at };
+    WnProcess process = { .run = run_one,
+        .user = &run,
+        .output_fd = output_fd,
+        .time_s = (unsigned)options->time_s };
+    int status = wn_process_run(&process);
+    RunEnd end = end_of(status);
 
-    fflush(stdout);
-    child = fork();
-    if (child == 0) {
-        dup2(output_fd, STDOUT_FILENO);
-        dup2(output_fd, STDERR_FILENO);
-        wn_mode_enter(mode, at);
-        run_here(test, options->plugin);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        g_error("no process for a test");
-    end = end_of(status);
     if (end == RUN_BADLY)
         tell(mode, at, status, output_fd);
     close(output_fd);
@@ -173,6 +186,7 @@ run_in_mode(const Test *test, const Options *options, const WnMode *mode)
 static bool
 run_test(const Test *test, const Options *options)
 {
+    wn_verdicts_begin();
     for (unsigned i = 0; i < wn_n_modes; i++) {
         const WnMode *mode = &wn_modes[i];
 
@@ -298,12 +312,14 @@ begin_without_cache(char **argv)
 int
 main(int argc, char **argv)
 {
-    Options options = { 0 };
+    Options options = { .time_s = TIME_LIMIT_S };
     const GOptionEntry entries[] = {
         { "mode", 'm', 0, G_OPTION_ARG_STRING, &options.mode,
             "Run this mode only", "MODE" },
         { "plain", 'p', 0, G_OPTION_ARG_NONE, &options.plain,
             "Run no strict mode", NULL },
+        { "time", 't', 0, G_OPTION_ARG_INT, &options.time_s,
+            "End a run after so long", "SECONDS" },
         { "list-modes", 0, 0, G_OPTION_ARG_NONE, &options.list,
             "Say what the modes are", NULL },
         { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose,
@@ -313,6 +329,8 @@ main(int argc, char **argv)
     g_autoptr(GOptionContext) context = g_option_context_new("PLUGIN.so TEST");
     g_autoptr(GError) error = NULL;
 
+    if (argc == 4 && strcmp(argv[1], WN_COMPILED_WORD) == 0)
+        return wn_compiled_print(argv[2], argv[3]);
     begin_without_cache(argv);
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error)) {
@@ -329,6 +347,11 @@ main(int argc, char **argv)
     }
     if (options.mode != NULL && !is_mode(options.mode))
         return EXIT_FAILURE;
+    if (options.time_s < 1 || options.time_s > TIME_LIMIT_MAX_S) {
+        fprintf(stderr, "winnow-plugin-test: --time is 1 to %d\n",
+            TIME_LIMIT_MAX_S);
+        return EXIT_FAILURE;
+    }
     options.plugin = argv[1];
     return run_tests(&options, argv + 2);
 }

@@ -8,6 +8,7 @@
 const WnMode wn_modes[] = {
     { .name = "plain",
         .promise = "as winnow runs it",
+        .plain = true,
         .same_findings = true,
         .same_verdict = true },
     { .name = "guarded",
@@ -41,6 +42,22 @@ const WnMode wn_modes[] = {
         .promise = "answers come in any order",
         .order = WN_ANSWERS_SHUFFLED,
         .same_verdict = true },
+    { .name = "pieces",
+        .promise = "sockets take and give a few bytes at a time, or none",
+        .pieces = true,
+        .same_verdict = true },
+    { .name = "ahead",
+        .promise = "connect, helo and mail run at the first recipient",
+        .guarded = true,
+        .ahead = WN_AHEAD_SLOW,
+        .same_findings = true,
+        .same_verdict = true },
+    { .name = "overtaken",
+        .promise = "they do, and the message comes before they have ended",
+        .guarded = true,
+        .ahead = WN_AHEAD_QUICK,
+        .same_findings = true,
+        .same_verdict = true },
     { .name = "gone",
         .promise = "the client goes away at each step",
         .guarded = true,
@@ -56,6 +73,14 @@ const WnMode wn_modes[] = {
         .guarded = true,
         .steps = true,
         .kind = WN_AT_FAIL },
+    { .name = "memory",
+        .promise = "each allocation of the plugin's own fails",
+        .steps = true,
+        .kind = WN_AT_MEMORY },
+    { .name = "damaged",
+        .promise = "data sets are cut short and changed",
+        .guarded = true,
+        .damaged = true },
     { .name = "repeated",
         .promise = "memory and descriptors do not grow",
         .repeated = true,
@@ -87,11 +112,15 @@ wn_mode_enter(const WnMode *mode, unsigned at)
 }
 
 bool
-wn_mode_strikes(int kind)
+wn_mode_strikes(int kind, const char *what)
 {
     if (!state.entered || (int)state.mode.kind != kind || state.struck)
         return false;
     state.struck = state.n_steps++ == state.mode.at;
+    if (state.struck) {
+        printf("made to go wrong: %s\n", what);
+        fflush(stdout);
+    }
     return state.struck;
 }
 

@@ -15,9 +15,16 @@ typedef enum {
     WN_ANSWERS_SHUFFLED
 } WnAnswerOrder;
 
+typedef enum {
+    WN_AHEAD_NOT,
+    WN_AHEAD_QUICK, /* the message comes before what ran ahead has ended */
+    WN_AHEAD_SLOW   /* it comes later */
+} WnAhead;
+
 typedef struct WnMode {
     const char *name;
     const char *promise; /* what is wrong with a plugin that fails here */
+    bool plain;          /* the run that others are compared with */
     bool guarded;        /* views end at an unreadable page, and with their
                           * life */
     bool older;          /* a host of the minor that the plugin needs */
@@ -26,9 +33,18 @@ typedef struct WnMode {
     bool repeated;       /* over and over: does it keep memory? */
     bool same_findings;  /* findings must be as expected */
     bool same_verdict;   /* verdict and decision must be */
+    bool damaged;        /* then with data sets that were spoilt */
     bool steps;          /* once for each step: at counts up */
     WnAnswerOrder order;
-    enum { WN_AT_NOTHING, WN_AT_FAIL, WN_AT_GONE, WN_AT_LATE } kind;
+    WnAhead ahead;
+    bool pieces; /* sockets move a few bytes at a time */
+    enum {
+        WN_AT_NOTHING,
+        WN_AT_FAIL,
+        WN_AT_GONE,
+        WN_AT_LATE,
+        WN_AT_MEMORY
+    } kind;
     unsigned at;
 } WnMode;
 
@@ -39,8 +55,9 @@ extern const unsigned wn_n_modes;
 const WnMode *wn_mode(void);
 void wn_mode_enter(const WnMode *mode, unsigned at);
 
-/* One more step of that kind: true if it is the one that goes wrong. */
-bool wn_mode_strikes(int kind);
+/* One more step of that kind: true if it is the one that goes wrong.  what
+ * names it, for whoever must find out why a plugin does not bear it. */
+bool wn_mode_strikes(int kind, const char *what);
 bool wn_mode_has_struck(void);
 
 /* Ends the process: the plugin, or the test, is wrong. */

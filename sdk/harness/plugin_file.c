@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk/harness/plugin_file.h"
 
+#include "sdk/harness/guard.h"
+#include "sdk/harness/imports.h"
+#include "sdk/harness/memory.h"
+#include "sdk/harness/mode.h"
+#include "sdk/harness/sockets.h"
+
 #include <dlfcn.h>
 #include <string.h>
 
@@ -11,6 +17,7 @@ static WnModule *
 load(const char *path, const char *name, GError **error)
 {
     g_autofree char *symbol = g_strconcat(name, "_LTX_winnow_plugin_v1", NULL);
+    const void *mark = wn_imports_mark();
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     WnPluginEntry entry;
     void *found;
@@ -27,6 +34,11 @@ load(const char *path, const char *name, GError **error)
             symbol);
         return NULL;
     }
+    wn_sockets_watch(handle, mark);
+    if (wn_imports_uses(handle, "__asan_report"))
+        wn_guard_use_sanitizer();
+    if (wn_mode()->kind == WN_AT_MEMORY)
+        wn_memory_watch(handle);
     memcpy(&entry, &found, sizeof entry);
     return wn_module_new(name, path, entry(), error);
 }

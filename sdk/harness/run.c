@@ -9,15 +9,26 @@
 #define LATE_MS 86400000 /* longer than any instance's timeout */
 #define TURNS_MAX 20000
 #define QUIET_TURNS 3
+#define PAUSE_MS                                                   \
+    2000 /* what the client takes to send the message, where hooks \
+          * run ahead of it */
 
-typedef enum { RUN_CONNECT, RUN_RCPT, RUN_MESSAGE, RUN_OVER } RunState;
+typedef enum {
+    RUN_CONNECT,
+    RUN_RCPT,
+    RUN_PAUSE,
+    RUN_MESSAGE,
+    RUN_OVER
+} RunState;
 
 struct WnRun {
     WnWorld *world;
     WnShim *shim;
     WnRunMail mail;
     RunState state;
-    bool decided; /* the chain's run has called back */
+    bool decided;   /* the chain's run has called back */
+    bool finishing; /* the run itself moves the clock */
+    int64_t pause_until_ms;
     unsigned next_rcpt;
     GPtrArray *accepted; /* of mail.recipients */
     WnChainConnection *connection;
@@ -143,16 +154,39 @@ begin_message(WnRun *self)
         n, on_decided, self);
 }
 
+/* As winnow-filter does it. */
+static void
+accept_rcpt(WnRun *self)
+{
+    char *recipient = g_ptr_array_index(self->mail.recipients,
+        self->next_rcpt - 1);
+
+    g_ptr_array_add(self->accepted, recipient);
+    if (wn_mode()->ahead != WN_AHEAD_NOT)
+        wn_chain_ahead(self->txn, wn_world_class(self->world, recipient));
+}
+
+static void
+await_message(WnRun *self)
+{
+    if (wn_mode()->ahead != WN_AHEAD_SLOW || !self->finishing) {
+        begin_message(self);
+        return;
+    }
+    self->state = RUN_PAUSE;
+    self->decided = false;
+    self->pause_until_ms = wn_clock_mono_ms() + PAUSE_MS;
+}
+
 static void
 after_rcpt(WnRun *self)
 {
     if (!self->result->refuses)
-        g_ptr_array_add(self->accepted,
-            g_ptr_array_index(self->mail.recipients, self->next_rcpt - 1));
+        accept_rcpt(self);
     if (self->next_rcpt < self->mail.recipients->len)
         begin_rcpt(self);
     else if (self->accepted->len > 0)
-        begin_message(self);
+        await_message(self);
     else
         self->state = RUN_OVER;
 }
@@ -160,7 +194,7 @@ after_rcpt(WnRun *self)
 static void
 advance(WnRun *self)
 {
-    if (!self->decided)
+    if (!self->decided && self->state != RUN_PAUSE)
         return;
     switch (self->state) {
     case RUN_CONNECT:
@@ -173,6 +207,10 @@ advance(WnRun *self)
         break;
     case RUN_RCPT:
         after_rcpt(self);
+        break;
+    case RUN_PAUSE:
+        if (wn_clock_mono_ms() >= self->pause_until_ms)
+            begin_message(self);
         break;
     case RUN_MESSAGE:
         self->state = RUN_OVER;
@@ -193,26 +231,49 @@ nothing(void *user)
 }
 
 /* A deferred call keeps the loop from waiting for descriptors. */
-static void
+static bool
 turn_at_once(WnRun *self)
 {
     wn_loop_defer(self->world->loop, nothing, self);
     wn_loop_turn(self->world->loop);
+    return wn_peers_turn(self->shim->peers);
 }
 
-void
-wn_run_turn(WnRun *self)
+/* The client goes away now, or the deadline passes, if this is the step. */
+static void
+strike(WnRun *self)
+{
+    if (wn_mode_strikes(WN_AT_GONE, "the client goes away")) {
+        self->state = RUN_OVER;
+        g_clear_pointer(&self->result, wn_run_result_free);
+    }
+    if (wn_mode_strikes(WN_AT_LATE, "the deadline passes"))
+        wn_clock_fake_step(LATE_MS);
+}
+
+/* A talk with a peer takes no time of the clock: each event of it is a step. */
+static void
+turn(WnRun *self, void (*on_event)(WnRun *self))
 {
     unsigned quiet = 0;
 
     while (quiet++ < QUIET_TURNS && self->state != RUN_OVER) {
         unsigned before = self->shim->n_events;
+        bool moved = turn_at_once(self);
 
-        turn_at_once(self);
-        if (self->decided || self->shim->n_events != before)
+        if (self->decided || moved || self->shim->n_events != before)
             quiet = 0;
-        advance(self);
+        if (moved && on_event != NULL)
+            on_event(self);
+        if (self->state != RUN_OVER)
+            advance(self);
     }
+}
+
+void
+wn_run_turn(WnRun *self)
+{
+    turn(self, NULL);
 }
 
 /* True: a descriptor was ready in earnest. */
@@ -230,10 +291,17 @@ static void
 to_what_is_next(WnRun *self)
 {
     int64_t next_ms = wn_shim_next_ms(self->shim);
+    int64_t peer_ms = wn_peers_next_ms(self->shim->peers);
     int64_t now_ms = wn_clock_mono_ms();
 
-    if (wn_shim_waits_for_io(self->shim) && wait_for_peer(self))
+    if (!wn_peers_any(self->shim->peers) && wn_shim_waits_for_io(self->shim)
+        && wait_for_peer(self))
         return;
+    if (peer_ms >= 0 && (next_ms < 0 || peer_ms < next_ms))
+        next_ms = peer_ms;
+    if (self->state == RUN_PAUSE
+        && (next_ms < 0 || self->pause_until_ms < next_ms))
+        next_ms = self->pause_until_ms;
     if (next_ms < 0 || next_ms > now_ms + LATE_MS)
         wn_clock_fake_step(IDLE_STEP_MS);
     else if (next_ms > now_ms)
@@ -243,14 +311,10 @@ to_what_is_next(WnRun *self)
 void
 wn_run_finish(WnRun *self)
 {
+    self->finishing = true;
     for (int i = 0; i < TURNS_MAX; i++) {
-        if (wn_mode_strikes(WN_AT_GONE)) {
-            self->state = RUN_OVER;
-            g_clear_pointer(&self->result, wn_run_result_free);
-        }
-        if (wn_mode_strikes(WN_AT_LATE))
-            wn_clock_fake_step(LATE_MS);
-        wn_run_turn(self);
+        strike(self);
+        turn(self, strike);
         if (self->state == RUN_OVER)
             return;
         to_what_is_next(self);

@@ -4,11 +4,12 @@
 /*
  * One connection with one transaction, driven from its start to the decision:
  *
- *    connect ──► rcpt, for each recipient ──► message ──► over
- *       └─ refused ──────────┴─ all refused ────────────────┘
+ *    connect ──► rcpt, for each recipient ──► pause ──► message ──► over
+ *       └─ refused ──────────┴─ all refused ──────────────────────────┘
  *
  * Each arrow is a run of the chain; advance() takes it when the run before has
- * called back.
+ * called back.  There is a pause where the mode has hooks run ahead, which
+ * begins at the recipients that were accepted, and time for them to end.
  */
 
 #include "sdk/harness/result.h"

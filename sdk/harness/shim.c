@@ -2,15 +2,10 @@
 #include "sdk/harness/shim.h"
 
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define NEWER_BYTES 64 /* a later minor's members, of which nobody knows */
 #define UNKNOWN_BYTE 0xA5
 #define HANDLE_SIZE 64
-#define BLOCKED_MS 300
 
 /* Of the process: what instance_new and callbacks by handle must find. */
 static WnShim *selected;
@@ -50,77 +45,10 @@ wn_shim_call(const WnCall *handle, const char *asked)
     return call;
 }
 
-static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* What was when the plugin's code was entered; one at a time. */
-static struct {
-    int64_t real_ms;
-    int64_t cpu_ms;
-    long n_waits;
-    mode_t umask;
-    char folder[4096];
-} entered;
-
-static mode_t
-umask_now(void)
-{
-    mode_t mask = umask(0);
-
-    umask(mask);
-    return mask;
-}
-
-static long
-n_waits_now(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_nvcsw;
-}
-
-void
-wn_shim_enter(WnShimCall *call)
-{
-    if (call != NULL)
-        call->running = true;
-    entered.umask = umask_now();
-    if (getcwd(entered.folder, sizeof entered.folder) == NULL)
-        entered.folder[0] = '\0';
-    entered.n_waits = n_waits_now();
-    entered.cpu_ms = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
-    entered.real_ms = clock_ms(CLOCK_MONOTONIC);
-}
-
-void
-wn_shim_leave(WnShimCall *call, const char *where)
-{
-    int64_t real_ms = clock_ms(CLOCK_MONOTONIC) - entered.real_ms;
-    int64_t cpu_ms = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - entered.cpu_ms;
-    char folder[sizeof entered.folder];
-
-    if (call != NULL)
-        call->running = false;
-    if (n_waits_now() > entered.n_waits && real_ms - cpu_ms > BLOCKED_MS)
-        wn_mistake("%s: blocked for %d ms", where, (int)(real_ms - cpu_ms));
-    if (umask_now() != entered.umask)
-        wn_mistake("%s: changed the umask", where);
-    if (getcwd(folder, sizeof folder) != NULL
-        && strcmp(folder, entered.folder) != 0)
-        wn_mistake("%s: changed the working directory", where);
-}
-
 bool
-wn_shim_fails(void)
+wn_shim_fails(const char *asked)
 {
-    return wn_mode_strikes(WN_AT_FAIL);
+    return wn_mode_strikes(WN_AT_FAIL, asked);
 }
 
 /*
@@ -467,6 +395,7 @@ wn_shim_new(const WnModule *module, WnZone *zone)
     }
     self->module = module;
     self->zone = zone;
+    self->peers = wn_peers_new();
     self->log = g_string_new(NULL);
     self->blobs = g_ptr_array_new_with_free_func(blob_free);
     self->instances = g_ptr_array_new();
@@ -484,6 +413,7 @@ wn_shim_free(WnShim *self)
     g_ptr_array_unref(self->blobs);
     g_ptr_array_unref(self->instances);
     g_ptr_array_unref(self->calls);
+    wn_peers_free(self->peers);
     if (selected == self)
         selected = NULL;
     g_free(self);

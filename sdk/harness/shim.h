@@ -18,6 +18,7 @@
 #include "core/plugin/module.h"
 #include "sdk/harness/guard.h"
 #include "sdk/harness/mode.h"
+#include "sdk/harness/peer.h"
 #include "sdk/harness/zone.h"
 
 #define WN_SHIM_TICKS 16
@@ -37,16 +38,26 @@ typedef struct WnShimBlob {
     uint32_t format;
 } WnShimBlob;
 
+/* What hooks are lent in place of a blob. */
+typedef struct WnShimStandIn {
+    const void *original; /* that blob's data */
+    const void *data;
+    size_t size;
+    const char *what; /* names it */
+} WnShimStandIn;
+
 struct WnShim {
     const WnModule *module; /* of the plugin under test */
     WnPlugin declared;      /* what the host sees */
     WnFilter filter;
     WnAction action;
     WnZone *zone; /* borrowed */
+    WnPeers *peers;
     GString *log;
-    GPtrArray *blobs;     /* WnShimBlob */
-    GPtrArray *instances; /* WnShimInstance, live */
-    GPtrArray *calls;     /* WnShimCall, live */
+    GPtrArray *blobs;              /* WnShimBlob */
+    const WnShimStandIn *stand_in; /* NULL: all blobs are lent as they are */
+    GPtrArray *instances;          /* WnShimInstance, live */
+    GPtrArray *calls;              /* WnShimCall, live */
     WnGuard *connection;
     WnGuard *txn;
     unsigned n_queries;
@@ -98,8 +109,9 @@ void wn_shim_free(WnShim *self);
  * instance_new has no argument that could tell. */
 void wn_shim_select(WnShim *self);
 
-/* Rows of a table for a data set, lines with fields split by tabs.  False with
- * error if the plugin refuses them. */
+/* Rows of a table for a data set, lines with fields split by tabs: checked,
+ * compiled and checked, before the first run.  False with error if the plugin
+ * refuses them. */
 bool wn_shim_rows(WnShim *self, const char *dataset, const char *lines,
     GError **error);
 
@@ -120,12 +132,12 @@ bool wn_shim_waits_for_io(const WnShim *self);
 WnShimInstance *wn_shim_instance(const WnHost *host, const char *asked);
 WnShimCall *wn_shim_call(const WnCall *handle, const char *asked);
 
-/* Around the plugin's code. */
+/* Around the plugin's code: shim_conduct.c. */
 void wn_shim_enter(WnShimCall *call);
 void wn_shim_leave(WnShimCall *call, const char *where);
 
-/* One of those that may fail does so now. */
-bool wn_shim_fails(void);
+/* The call is one of those that may fail, and does so now. */
+bool wn_shim_fails(const char *asked);
 
 /* Lends a view for a life: the source itself where the mode does not guard. */
 WnGuard *wn_shim_guard(const WnShimCall *call, WnLife life);

@@ -33,7 +33,7 @@ call_report(WnCall *handle, const WnFinding *finding)
 {
     const WnShimCall *call = wn_shim_call(handle, "call->report");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("call->report"))
         return WN_E_LIMIT;
     return REAL(call)->call->report(call->real, finding);
 }
@@ -43,7 +43,7 @@ call_set_tag(WnCall *handle, const char *name, const char *value)
 {
     const WnShimCall *call = wn_shim_call(handle, "call->set_tag");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("call->set_tag"))
         return WN_E_LIMIT;
     return REAL(call)->call->set_tag(call->real, name, value);
 }
@@ -59,7 +59,7 @@ call_alloc(WnCall *handle, WnLife life, size_t size)
 
     if (life < WN_LIFE_CALL || life > WN_LIFE_CONN)
         wn_mistake("call->alloc: %d is no life", life);
-    if (!wn_mode()->guarded)
+    if (!wn_mode()->guarded || memory == NULL)
         return memory;
     if (life == WN_LIFE_TXN && REAL(call)->facts->sender(call->real) == NULL)
         life = WN_LIFE_CONN;
@@ -87,7 +87,7 @@ call_at_end(WnCall *handle, WnEndFn fn, void *user)
 {
     const WnShimCall *call = wn_shim_call(handle, "call->at_end");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("call->at_end"))
         return WN_E_LIMIT;
     return REAL(call)->call->at_end(call->real, fn, user);
 }
@@ -97,7 +97,7 @@ call_add_header(WnCall *handle, const char *name, const char *value)
 {
     const WnShimCall *call = wn_shim_call(handle, "call->add_header");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("call->add_header"))
         return WN_E_LIMIT;
     return REAL(call)->call->add_header(call->real, name, value);
 }
@@ -190,7 +190,7 @@ facts_domain(const WnCall *handle)
 {
     const WnShimCall *call = wn_shim_call(handle, "facts->domain");
 
-    return wn_shim_lend_text(call->guard, "facts->domain",
+    return wn_shim_lend_text(wn_shim_guard(call, WN_LIFE_TXN), "facts->domain",
         REAL(call)->facts->domain(call->real));
 }
 
@@ -242,7 +242,7 @@ edit_add_header(WnCall *handle, const char *name, const char *value)
 {
     const WnShimCall *call = wn_shim_call(handle, "edit->add_header");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("edit->add_header"))
         return WN_E_LIMIT;
     return REAL(call)->edit->add_header(call->real, name, value);
 }
@@ -252,7 +252,7 @@ edit_set_header(WnCall *handle, const char *name, const char *value)
 {
     const WnShimCall *call = wn_shim_call(handle, "edit->set_header");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("edit->set_header"))
         return WN_E_LIMIT;
     return REAL(call)->edit->set_header(call->real, name, value);
 }
@@ -262,7 +262,7 @@ edit_remove_headers(WnCall *handle, const char *name)
 {
     const WnShimCall *call = wn_shim_call(handle, "edit->remove_headers");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("edit->remove_headers"))
         return WN_E_LIMIT;
     return REAL(call)->edit->remove_headers(call->real, name);
 }
@@ -272,7 +272,7 @@ edit_prefix_subject(WnCall *handle, const char *text)
 {
     const WnShimCall *call = wn_shim_call(handle, "edit->prefix_subject");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("edit->prefix_subject"))
         return WN_E_LIMIT;
     return REAL(call)->edit->prefix_subject(call->real, text);
 }
@@ -282,7 +282,7 @@ edit_redirect(WnCall *handle, const char *address)
 {
     const WnShimCall *call = wn_shim_call(handle, "edit->redirect");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("edit->redirect"))
         return WN_E_LIMIT;
     return REAL(call)->edit->redirect(call->real, address);
 }
@@ -293,7 +293,7 @@ edit_reply(WnCall *handle, uint16_t code, const char *enhanced,
 {
     const WnShimCall *call = wn_shim_call(handle, "edit->reply");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("edit->reply"))
         return WN_E_LIMIT;
     return REAL(call)->edit->reply(call->real, code, enhanced, text);
 }

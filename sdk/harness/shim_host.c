@@ -3,7 +3,9 @@
 /* The plugin's host and the tables that need no call, or one at most. */
 
 #include "core/base/clock.h"
+#include "core/plugin/dataset.h"
 #include "sdk/harness/shim.h"
+#include "sdk/harness/verdicts.h"
 
 #include <string.h>
 
@@ -56,7 +58,7 @@ metrics_counter(const WnHost *host, const char *name, const char *help)
 {
     const WnShimInstance *instance = wn_shim_instance(host, "metrics->counter");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("metrics->counter"))
         return WN_E_LIMIT;
     return instance->real->metrics->counter(instance->real, name, help);
 }
@@ -66,7 +68,7 @@ metrics_gauge(const WnHost *host, const char *name, const char *help)
 {
     const WnShimInstance *instance = wn_shim_instance(host, "metrics->gauge");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("metrics->gauge"))
         return WN_E_LIMIT;
     return instance->real->metrics->gauge(instance->real, name, help);
 }
@@ -77,7 +79,7 @@ metrics_histogram(const WnHost *host, const char *name, const char *help)
     const WnShimInstance *instance = wn_shim_instance(host,
         "metrics->histogram");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("metrics->histogram"))
         return WN_E_LIMIT;
     return instance->real->metrics->histogram(instance->real, name, help);
 }
@@ -178,7 +180,7 @@ timer_every(const WnHost *host, uint32_t ms, WnTickFn fn)
 
     if (fn == NULL)
         return WN_E_INVALID;
-    if (instance->n_ticks >= WN_SHIM_TICKS || wn_shim_fails())
+    if (instance->n_ticks >= WN_SHIM_TICKS || wn_shim_fails("timer->every"))
         return WN_E_LIMIT;
     result = instance->real->timer->every(instance->real, ms,
         ticks[instance->n_ticks]);
@@ -199,20 +201,49 @@ static const WnTimerApi timer_api = {
  * Data, shared memory
  */
 
+static void
+note_absent(const WnShimCall *call, const char *name, const WnBlob *blob)
+{
+    const WnModule *module = call->instance->shim->module;
+    int n = blob != NULL ? wn_dataset_find(module, name) : -1;
+
+    if (n >= 0)
+        wn_verdicts_absent(wn_dataset_get(module, (unsigned)n));
+}
+
+/* The one that stands in for it, in its place. */
+static const WnBlob *
+exchanged(const WnShimCall *call, const WnBlob *blob)
+{
+    const WnShimStandIn *stand_in = call->instance->shim->stand_in;
+    WnBlob *other;
+
+    if (stand_in == NULL || stand_in->original != blob->data)
+        return blob;
+    other = wn_guard_alloc(call->guard, "the WnBlob", sizeof *other);
+    *other = *blob;
+    other->size = stand_in->size;
+    other->data = wn_guard_blob(call->guard, stand_in->what, stand_in->data,
+        stand_in->size);
+    return other;
+}
+
 static const WnBlob *
 data_blob(WnCall *handle, const char *name)
 {
     WnShimCall *call = wn_shim_call(handle, "data->blob");
-    const WnBlob *blob;
+    const WnBlob *blob = wn_shim_blob(call, name);
 
-    if (wn_shim_fails())
-        return NULL;
-    blob = wn_shim_blob(call, name);
     if (blob == NULL)
         blob = call->instance->real->data->blob(call->real, name);
+    if (wn_shim_fails("data->blob")) {
+        note_absent(call, name, blob);
+        return NULL;
+    }
     if (blob == NULL)
         return NULL;
-    return wn_shim_lend_struct(call->guard, "the WnBlob", blob, sizeof *blob);
+    return wn_shim_lend_struct(call->guard, "the WnBlob", exchanged(call, blob),
+        sizeof *blob);
 }
 
 static const WnDataApi data_api = {
@@ -226,6 +257,11 @@ shared_load(const WnHost *host, const void *key, size_t key_len,
 {
     const WnShimInstance *instance = wn_shim_instance(host, "shared->load");
 
+    /* The table is bounded: any value may be gone. */
+    if (wn_shim_fails("shared->load")) {
+        *value = 0;
+        return WN_E_NOT_FOUND;
+    }
     return instance->real->shared->load(instance->real, key, key_len, value);
 }
 
@@ -236,7 +272,7 @@ shared_replace(const WnHost *host, const void *key, size_t key_len,
 {
     const WnShimInstance *instance = wn_shim_instance(host, "shared->replace");
 
-    if (wn_shim_fails())
+    if (wn_shim_fails("shared->replace"))
         return WN_E_STATE;
     return instance->real->shared->replace(instance->real, key, key_len,
         expected, value, ttl_s);
@@ -253,6 +289,8 @@ get_interface(const WnHost *host, const char *id)
 {
     const WnShimInstance *instance = wn_shim_instance(host, "get_interface");
 
+    if (wn_shim_fails("get_interface"))
+        return NULL;
     return instance->real->get_interface(instance->real, id);
 }
 

@@ -188,6 +188,14 @@ message_phone(WnCall *handle, uint32_t n)
     return lend_struct(call, "a WnPhone", &phone, sizeof phone);
 }
 
+static WnStr
+message_body(WnCall *handle)
+{
+    const WnShimCall *call = wn_shim_call(handle, "message->body");
+
+    return lend_raw(call, "message->body", REAL(call)->body(call->real));
+}
+
 const WnMessageApi wn_shim_message_api = {
     .struct_size = sizeof(WnMessageApi),
     .raw = message_raw,
@@ -205,4 +213,5 @@ const WnMessageApi wn_shim_message_api = {
     .url = message_url,
     .n_phones = message_n_phones,
     .phone = message_phone,
+    .body = message_body,
 };

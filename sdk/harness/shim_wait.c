@@ -83,7 +83,7 @@ wn_shim_after(WnCall *handle, uint32_t ms, WnTimerFn fn, void *user)
 
     if (fn == NULL)
         return WN_E_INVALID;
-    if (wn_shim_fails())
+    if (wn_shim_fails("timer->after"))
         return WN_E_LIMIT;
     op = op_new(call, WN_SHIM_TIMER, user);
     op->fn.timer = fn;
@@ -163,12 +163,14 @@ dns_query(WnCall *handle, const char *name, uint16_t type, WnDnsFn fn,
 
     if (fn == NULL || name == NULL || name[0] == '\0' || strlen(name) > 255)
         return WN_E_INVALID;
-    if (wn_shim_fails())
+    if (wn_shim_fails("dns->query"))
         return WN_E_LIMIT;
     shim->n_queries++;
     op = op_new(call, WN_SHIM_QUERY, user);
     op->fn.dns = fn;
     op->zone_answer = wn_zone_ask(shim->zone, name, type);
+    if (wn_shim_fails("an answer of DNS"))
+        wn_zone_answer_spoil(op->zone_answer);
     ms = answered_after(call, op->zone_answer);
     result = call->instance->real->timer->after(call->real, ms, on_answer, op);
     if (result != WN_OK)
@@ -259,7 +261,7 @@ io_wait(WnCall *handle, int fd, uint32_t what, WnIoFn fn, void *user)
 
     if (fn == NULL)
         return WN_E_INVALID;
-    if (wn_shim_fails())
+    if (wn_shim_fails("io->wait"))
         return WN_E_LIMIT;
     op = op_new(call, WN_SHIM_IO, user);
     op->fn.io = fn;

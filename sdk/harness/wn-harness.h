@@ -32,8 +32,8 @@
  * strict mode; a check that does not hold ends it and is told with its line.
  *
  * The plugin runs in winnow's real host: chain, settings, message, limits.
- * Clock and DNS are the harness's, and nothing waits in earnest: where the
- * plugin waits, the clock is moved to what comes next.
+ * Clock, DNS and servers are the harness's, and nothing waits in earnest: where
+ * the plugin waits, the clock is moved to what comes next.
  *
  * A mistake in the use of these functions ends the test with its reason, so
  * none of them returns an error.  Strings are copied; what is returned is good
@@ -106,6 +106,38 @@ void wn_harness_message_file(WnHarness *h, const char *path);
 void wn_harness_dns(WnHarness *h, const char *lines);
 void wn_harness_dns_clear(WnHarness *h);
 unsigned wn_harness_n_queries(const WnHarness *h); /* since _new() */
+
+/*
+ * Servers: what the plugin reaches with connect().  address is "/path",
+ * "192.0.2.1:3310" or "[2001:db8::1]:3310"; ${dir} is the test's folder.  Each
+ * line of the script is a step of what the server does on one connection:
+ *
+ *    expect "BYTES"   these come next
+ *    until "BYTES"    whatever comes, up to and with these
+ *    rest             whatever comes, until the plugin closes
+ *    end              the plugin closes
+ *    send "BYTES"
+ *    pause TIME       500ms, 2s: of the test's clock
+ *    close            the server closes
+ *    reset            the connection breaks
+ *    refuse           alone: nobody listens there
+ *
+ * with \n \r \t \0 \\ \" and \xHH in BYTES.  A server whose script is over
+ * goes on listening without a word.  Several scripts of one address take turns,
+ * one for each connection.
+ *
+ * With any server no connection leaves the test: whatever else is connected to
+ * refuses.  What a script expects and does not get is a mistake of the
+ * plugin's, in the modes that compare verdicts, and so is a socket that could
+ * block.  In the mode "pieces" the plugin's calls move a few bytes at a time,
+ * and often none (EAGAIN); in "fail" each of them fails once.
+ *
+ * Led to these servers are connect, send, write, writev, sendmsg, recv, read
+ * and close of the plugin and of the libraries that it brings; other calls see
+ * a socket of family AF_UNIX.
+ */
+void wn_harness_peer(WnHarness *h, const char *address, const char *script);
+unsigned wn_harness_n_connections(const WnHarness *h); /* since _new() */
 
 /*
  * Running

@@ -6,11 +6,17 @@
 #include "core/conf/snapshot_writer.h"
 #include "core/plugin/dataset.h"
 #include "core/sync/dataset.h"
+#include "sdk/harness/compiled.h"
 #include "sdk/harness/finder.h"
 
 #include <string.h>
 
 #define OWN_DOMAIN "good.example"
+
+/* Nothing of the machine's own is looked at. */
+#define SERVER                                                 \
+    "[server]\nhostname = mx.example.net\nplugins = modules\n" \
+    "spool = spool\nstate = state\nrun = run\n"
 
 static void
 write_file(const char *folder, const char *name, const void *bytes, gssize len)
@@ -92,8 +98,7 @@ write_domain(const WnShim *shim, const WnWorldSetting *setting,
 static void
 write_files(const WnShim *shim, const WnWorldSetting *setting)
 {
-    write_file(setting->folder, "winnow.conf",
-        "[server]\nhostname = mx.example.net\n", -1);
+    write_file(setting->folder, "winnow.conf", SERVER, -1);
     if (shim->declared.action != NULL)
         write_action(shim, setting);
     else
@@ -145,6 +150,16 @@ make_snapshot(WnWorld *self, const char *folder, GError **error)
     return self->snapshot != NULL;
 }
 
+static void
+note_blob(WnWorld *self, const WnBlobNeed *need, const WnBlobFile *blob)
+{
+    WnWorldPayload one = { .dataset = wn_dataset_get(need->module, need->index),
+        .payload = wn_blob_payload(blob) };
+
+    wn_compiled_note(self->compiled, need->name, one.payload);
+    g_array_append_val(self->payloads, one);
+}
+
 /* As winnow-check does it before it publishes. */
 static void
 make_data(WnWorld *self)
@@ -161,9 +176,10 @@ make_data(WnWorld *self)
         WnBlobFile *blob = NULL;
 
         wn_dataset_make(&job, need, &blob);
-        if (blob != NULL)
-            wn_blob_shelf_put(wn_snapshot_blobs(self->snapshot), need->name,
-                blob);
+        if (blob == NULL)
+            continue;
+        note_blob(self, need, blob);
+        wn_blob_shelf_put(wn_snapshot_blobs(self->snapshot), need->name, blob);
     }
 }
 
@@ -209,7 +225,8 @@ log_warnings(const WnWorld *self, WnShim *shim)
 }
 
 static bool
-start(WnWorld *self, WnShim *shim, const char *folder, GError **error)
+read_settings(WnWorld *self, const WnShim *shim, const char *folder,
+    GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "winnow.conf", NULL);
     g_autoptr(GString) refused = g_string_new(NULL);
@@ -221,37 +238,69 @@ start(WnWorld *self, WnShim *shim, const char *folder, GError **error)
     if (wn_catalogue_find(self->catalogue, shim->declared.name) == NULL)
         return fail(error, refused->str);
     wn_config_check_filters(self->config, self->catalogue, self->problems);
-    if (!make_snapshot(self, folder, error) || has_problem(self, error))
+    return make_snapshot(self, folder, error) && !has_problem(self, error);
+}
+
+static bool
+start(WnWorld *self, WnShim *shim, const char *folder, GError **error)
+{
+    if (!read_settings(self, shim, folder, error))
         return false;
     wn_shim_select(shim);
-    self->host = wn_chain_host_new(self->loop, self->config, self->loader, NULL,
-        self->problems);
+    self->host = wn_chain_host_new(self->loop, self->config, NULL);
     wn_chain_host_set_shared(self->host, self->shared);
+    wn_chain_host_load(self->host, self->loader, self->problems);
     make_data(self);
     log_warnings(self, shim);
     wn_chain_host_set_snapshot(self->host, self->snapshot);
     return !has_problem(self, error);
 }
 
-WnWorld *
-wn_world_new(WnShim *shim, const WnWorldSetting *setting, GError **error)
+static WnWorld *
+world_new(const WnShim *shim, const char *folder)
 {
     WnWorld *self = g_new0(WnWorld, 1);
-    g_autofree char *modules = g_build_filename(setting->folder, "modules",
-        NULL);
+    g_autofree char *modules = g_build_filename(folder, "modules", NULL);
 
-    write_files(shim, setting);
     if (g_mkdir_with_parents(modules, 0755) != 0)
         wn_mistake("%s: cannot be made", modules);
     self->problems = wn_problems_new();
     self->loop = wn_loop_new();
     self->shared = wn_shared_table_new(-1);
+    self->compiled = g_string_new(NULL);
+    self->payloads = g_array_new(FALSE, FALSE, sizeof(WnWorldPayload));
     self->loader = wn_loader_new(modules);
     wn_loader_add_static(self->loader, &shim->declared);
     wn_loader_add_static(self->loader, &wn_finder_late);
     wn_loader_add_static(self->loader, &wn_finder_early);
-    if (start(self, shim, setting->folder, error))
-        return self;
+    return self;
+}
+
+WnWorld *
+wn_world_new(WnShim *shim, const WnWorldSetting *setting, GError **error)
+{
+    WnWorld *self = world_new(shim, setting->folder);
+
+    write_files(shim, setting);
+    if (!start(self, shim, setting->folder, error)) {
+        wn_world_free(self);
+        return NULL;
+    }
+    if (wn_mode()->plain)
+        wn_compiled_compare(self, shim, setting->folder);
+    return self;
+}
+
+WnWorld *
+wn_world_open(WnShim *shim, const char *folder, GError **error)
+{
+    WnWorld *self = world_new(shim, folder);
+
+    if (read_settings(self, shim, folder, error)) {
+        make_data(self);
+        if (!has_problem(self, error))
+            return self;
+    }
     wn_world_free(self);
     return NULL;
 }
@@ -263,6 +312,8 @@ wn_world_free(WnWorld *self)
         return;
     wn_chain_host_free(self->host);
     wn_snapshot_unref(self->snapshot);
+    g_string_free(self->compiled, TRUE);
+    g_array_unref(self->payloads);
     wn_catalogue_free(self->catalogue);
     wn_config_free(self->config);
     wn_loader_free(self->loader);

@@ -23,6 +23,12 @@ typedef struct WnWorldSetting {
     bool early;
 } WnWorldSetting;
 
+/* A blob of the plugin's that was made of files; the snapshot keeps it. */
+typedef struct WnWorldPayload {
+    const WnDataset *dataset;
+    WnSpan payload;
+} WnWorldPayload;
+
 typedef struct WnWorld {
     WnLoop *loop;
     WnProblems *problems;
@@ -31,12 +37,16 @@ typedef struct WnWorld {
     WnCatalogue *catalogue;
     WnSnapshot *snapshot;
     WnSharedTable *shared;
-    WnChainHost *host;
+    WnChainHost *host; /* NULL: opened only */
+    GString *compiled; /* a line "NAME DIGEST" for each data set */
+    GArray *payloads;  /* WnWorldPayload */
 } WnWorld;
 
 /* NULL with error if winnow would not start with these settings. */
 WnWorld *wn_world_new(WnShim *shim, const WnWorldSetting *setting,
     GError **error);
+/* The files of a folder that has one, without a chain. */
+WnWorld *wn_world_open(WnShim *shim, const char *folder, GError **error);
 void wn_world_free(WnWorld *self);
 
 /* The class of the address's domain. */

@@ -187,6 +187,14 @@ wn_zone_ask(const WnZone *self, const char *name, uint16_t type)
 }
 
 void
+wn_zone_answer_spoil(WnZoneAnswer *answer)
+{
+    answer->status = WN_DNS_FAILED;
+    answer->silent = false;
+    g_ptr_array_set_size(answer->records, 0);
+}
+
+void
 wn_zone_answer_free(WnZoneAnswer *answer)
 {
     g_ptr_array_unref(answer->records);

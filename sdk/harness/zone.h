@@ -32,4 +32,6 @@ void wn_zone_clear(WnZone *self);
 bool wn_zone_add(WnZone *self, const char *lines, GError **error);
 /* Follows no alias: there is none. */
 WnZoneAnswer *wn_zone_ask(const WnZone *self, const char *name, uint16_t type);
+/* It comes, and says that DNS did not answer. */
+void wn_zone_answer_spoil(WnZoneAnswer *answer);
 void wn_zone_answer_free(WnZoneAnswer *answer);

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
 
-# winnow-plugin-test: the plugins that come with winnow pass their cases in all
-# modes; plugins that break a rule fail, in the mode that is there for it and
+# winnow-plugin-test: the plugins that come with winnow and the SDK's examples
+# pass their cases in all modes; plugins that break a rule fail, in the mode that is there for it and
 # with their own words; tests in C.
 
 use strict;
@@ -39,7 +39,8 @@ for my $folder (glob "$source/t/plugins/*/") {
     my $plugin = basename($folder);
     my @cases = glob "$folder*.case";
     next if !@cases;
-    my ($status, $text) = run_tool("$build/plugins/modules/$plugin.so", @cases);
+    my ($module) = grep {-f} "$build/plugins/modules/$plugin.so", "$build/sdk/examples/.libs/$plugin.so";
+    my ($status, $text) = run_tool($module, @cases);
     is($status, 0, "$plugin passes " . @cases . ' cases') or diag($text);
 }
 
@@ -47,7 +48,7 @@ for my $folder (glob "$source/t/plugins/*/") {
 my @broken = (
     ['GOOD'],
     ['READS_PAST_END', 'guarded', qr/used past its end: client->helo/],
-    ['KEEPS_HELO', 'guarded', qr/used after its life: facts->domain/],
+    ['KEEPS_MEMORY', 'guarded', qr/used after its life: memory of WN_LIFE_CALL/],
     ['KEEPS_CALL', 'plain', qr/facts->n_recipients: called with a call that has ended/],
     ['KEEPS_URL', 'guarded', qr/used after its life: a WnUrl/],
     ['KEEPS_ANSWER', 'plain', qr/used after its life: a WnAnswer/],
@@ -68,6 +69,9 @@ my @broken = (
     ['SILENT_REFUSAL', 'plain', qr/failed and does not say why/],
     ['COUNTS_ON_CALLBACK', 'repeated|gone|late', qr/keeps \d+ bytes/, 'some'],
     ['BAD_LEVEL', 'plain', qr/9 is no level/],
+    ['IGNORES_MEMORY', 'memory', qr/made to go wrong: calloc/],
+    ['ONE_READ', 'pieces', qr/verdict is "fail", not "pass"/],
+    ['BLOCKING_SOCKET', 'plain', qr/connect: the socket is not non-blocking/],
 );
 
 sub compile {
@@ -81,6 +85,10 @@ sub compile {
 my $case = spew("$dir/a.case", <<'END');
 [dns]
 a.example A 127.0.0.2
+
+[peer /run/peer]
+send "yes\n"
+rest
 
 [message]
 Subject: hello
@@ -161,7 +169,9 @@ for my $language ('c', 'c++') {
 # Cases that cannot be understood.
 for my $bad (["[nonsense]\n", qr/:1: "\[nonsense\]" is not understood/],
     ["[expect]\nverdikt = pass\n", qr/has no key verdikt/], ["[dns]\na.example X\n", qr/is not NAME TYPE DATA/],
-    ["[options]\nno_such = 1\n", qr/refused: .*no_such/], ["verdict = pass\n", qr/:1: /]) {
+    ["[options]\nno_such = 1\n", qr/refused: .*no_such/], ["verdict = pass\n", qr/:1: /],
+    ["[peer /x]\nsay \"x\"\n", qr/does not understand: say "x"/], ["[peer /x]\nsend x\n", qr/does not understand/],
+    ["[peer]\nclose\n", qr/"\[peer\]" is not understood/]) {
     my ($status, $text) = run_tool("$dir/good.so", spew("$dir/bad.case", $bad->[0]));
     is($status, 1, 'a bad case fails');
     like($text, $bad->[1], '... with the reason');
