@@ -117,7 +117,7 @@ on_closed(void *user, WnSession *session)
 }
 
 static const WnSessionHandler handler = { on_connect, on_helo, on_mail, on_rcpt,
-    on_data, on_message, on_reset, on_closed };
+    on_data, on_message, NULL, on_reset, on_closed };
 
 static void
 nothing(void *user)

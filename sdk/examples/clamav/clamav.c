@@ -40,8 +40,11 @@ clamav_new(const WnHost *host, const WnSettings *settings, void **self,
 {
     Clamav *clamav = calloc(1, sizeof *clamav);
 
-    if (clamav == NULL
-        || !talk_server_init(&clamav->server,
+    if (clamav == NULL) {
+        wn_error_set(err, "out of memory");
+        return WN_E_FAILED;
+    }
+    if (!talk_server_init(&clamav->server,
             host->settings->string(settings, OPT_SERVER).ptr, err)) {
         free(clamav);
         return WN_E_FAILED;

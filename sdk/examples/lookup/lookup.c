@@ -59,8 +59,11 @@ lookup_new(const WnHost *host, const WnSettings *settings, void **self,
 {
     Lookup *lookup = calloc(1, sizeof *lookup);
 
-    if (lookup == NULL
-        || !talk_server_init(&lookup->server,
+    if (lookup == NULL) {
+        wn_error_set(err, "out of memory");
+        return WN_E_FAILED;
+    }
+    if (!talk_server_init(&lookup->server,
             host->settings->string(settings, OPT_SERVER).ptr, err)) {
         free(lookup);
         return WN_E_FAILED;

@@ -519,28 +519,6 @@ on_talk(void *user, WnCall *call, Talk *talk)
     return WN_PENDING;
 }
 
-/* What stands behind the header. */
-static WnStr
-find_body(const WnHost *host, WnCall *call)
-{
-    WnStr raw = host->message->raw(call);
-    uint32_t n = host->message->n_headers(call);
-    size_t offset = 0;
-
-    if (n > 0) {
-        WnStr last = host->message->header(call, n - 1)->raw;
-
-        offset = (size_t)(last.ptr + last.len - raw.ptr);
-        if (offset > raw.len)
-            offset = raw.len;
-    }
-    if (raw.len - offset >= 2 && memcmp(raw.ptr + offset, "\r\n", 2) == 0)
-        offset += 2;
-    raw.ptr += offset;
-    raw.len -= offset;
-    return raw;
-}
-
 WnVerdict
 milter_converse(const WnHost *host, WnCall *call, TalkServer *server,
     Fields *fields, MilterFn fn, void *user)
@@ -552,7 +530,7 @@ milter_converse(const WnHost *host, WnCall *call, TalkServer *server,
     self->fields = fields;
     self->fn = fn;
     self->user = user;
-    self->body = find_body(host, call);
+    self->body = host->message->body(call);
     self->talk = talk_new(host, call, server, on_talk, self);
     if (self->talk == NULL)
         return WN_FAIL;

@@ -4,15 +4,20 @@
 #include <string.h>
 #include <strings.h>
 
-#define VALUE_MAX 4096 /* of add_header */
+#define VALUE_MAX 4096        /* of add_header */
+#define TEXT_MAX (512 * 1024) /* no milter takes more in a packet */
 
-/* Without carriage returns, and without the last line end. */
+/* Without carriage returns, and without the last line end; cut where no milter
+ * would take it, as the message is a stranger's. */
 static char *
 copy_text(const WnHost *host, WnCall *call, const char *text, size_t len)
 {
-    char *copy = host->call->alloc(call, WN_LIFE_CALL, len + 1);
+    char *copy;
     size_t n = 0, i;
 
+    if (len > TEXT_MAX)
+        len = TEXT_MAX;
+    copy = host->call->alloc(call, WN_LIFE_CALL, len + 1);
     for (i = 0; i < len; i++)
         if (text[i] != '\r' && text[i] != '\0')
             copy[n++] = text[i];

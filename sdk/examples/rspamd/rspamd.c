@@ -79,6 +79,8 @@ rspamd_new(const WnHost *host, const WnSettings *settings, void **self,
     rspamd->host = host;
     rspamd->password = strdup(
         host->settings->string(settings, OPT_PASSWORD).ptr);
+    if (rspamd->password == NULL)
+        wn_error_set(err, "out of memory");
     if (rspamd->password == NULL
         || !talk_server_init(&rspamd->server,
             host->settings->string(settings, OPT_SERVER).ptr, err)) {
