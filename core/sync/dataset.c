@@ -18,18 +18,70 @@
 #include <unistd.h>
 
 /*
+ * Telling
+ */
+
+/* Lines of a file are warned of; rows of a table are problems of the database,
+ * for as long as they are there. */
+static void
+tell_refusal(const WnDatasetJob *job, const WnBlobNeed *need, WnSpan line)
+{
+    g_autofree char *text = wn_span_dup(line);
+    char *path = strchr(text, '\t');
+    char *reason = strrchr(text, '\t');
+    WnPlace place = wn_blob_need_place(need);
+    uint64_t number = 0;
+
+    if (path == NULL || path == reason)
+        return;
+    *path = *reason = '\0';
+    wn_span_to_u64(wn_span_str(text), &number);
+    place.file = path + 1;
+    place.line = (unsigned)number;
+    if (job->kept != NULL && g_str_has_prefix(place.file, WN_MIRROR_PLACE))
+        wn_problems_add(job->kept, place, "%s", reason + 1);
+    else
+        wn_problems_warn(job->problems, place, "%s", reason + 1);
+}
+
+static void
+tell_refusals(const WnDatasetJob *job, const WnBlobNeed *need, WnSpan rest)
+{
+    while (rest.len > 0) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+
+        tell_refusal(job, need, wn_span(rest.ptr, len));
+        rest = wn_span_slice(rest, len + 1, rest.len);
+    }
+}
+
+/*
  * Compiling
  */
+
+/* Rows between two signs of life. */
+#define TRACE_ROWS 65536
 
 /* What the plugin's compile() takes its rows from. */
 typedef struct RowFeed {
     WnRows sdk; /* first */
+    const WnDatasetJob *job;
+    const char *plugin;
     const WnDataset *dataset;
     const WnRowSet *rows;
     size_t at;
     GString *folded;
     WnStr fields[WN_DATASET_COLUMNS_MAX + 1];
 } RowFeed;
+
+static void
+trace(const WnDatasetJob *job, const char *plugin, const char *hook,
+    uint64_t rows)
+{
+    if (job->trace != NULL)
+        job->trace(job->trace_user, plugin, hook, rows);
+}
 
 /* The row as check_row and compile want it; folded is room for the field that
  * WN_DATASET_FOLDED adds. */
@@ -56,6 +108,8 @@ feed_next(WnRows *rows)
 
     if (self->at == wn_row_set_count(self->rows))
         return NULL;
+    if (self->at % TRACE_ROWS == 0)
+        trace(self->job, self->plugin, "compile", wn_row_set_count(self->rows));
     wn_row_set_fields(self->rows, self->at++, fields);
     to_sdk(self->dataset, fields, self->folded, self->fields);
     return self->fields;
@@ -66,36 +120,45 @@ judge_row(void *user, const WnSpan *fields)
 {
     RowFeed *self = user;
 
+    if (self->at++ % TRACE_ROWS == 0)
+        trace(self->job, self->plugin, "check_row", 0);
     to_sdk(self->dataset, fields, self->folded, self->fields);
     return wn_dataset_refusal(self->dataset, self->fields);
 }
 
 static void
-judge_rows(const WnDataset *dataset, WnRowSet *rows)
+judge_rows(const WnDatasetJob *job, const WnBlobNeed *need, WnRowSet *rows)
 {
     g_autoptr(GString) folded = g_string_new(NULL);
-    RowFeed feed = { .dataset = dataset, .folded = folded };
+    RowFeed feed = { .job = job,
+        .plugin = need->module->info->name,
+        .dataset = wn_dataset_get(need->module, need->index),
+        .folded = folded };
 
     wn_row_set_judge(rows, judge_row, &feed);
+    trace(job, NULL, NULL, 0);
 }
 
 static bool
-compile_payload(const WnDataset *dataset, const WnRowSet *rows, int fd,
-    uint64_t offset, GError **error)
+compile_payload(const WnDatasetJob *job, const WnBlobNeed *need,
+    const WnRowSet *rows, WnBlobSink *sink, GError **error)
 {
+    const WnDataset *dataset = wn_dataset_get(need->module, need->index);
     g_autoptr(GString) folded = g_string_new(NULL);
     RowFeed feed = { .sdk = { .struct_size = sizeof(WnRows),
                          .next = feed_next },
+        .job = job,
+        .plugin = need->module->info->name,
         .dataset = dataset,
         .rows = rows,
         .folded = folded };
-    g_auto(WnBlobSink) sink;
     const char *fault;
     bool ok;
 
-    wn_blob_sink_init(&sink, fd, offset, (uint64_t)WN_BLOB_MAX);
-    ok = wn_dataset_compile(dataset, &feed.sdk, &sink.sdk, error);
-    fault = wn_blob_sink_finish(&sink);
+    trace(job, feed.plugin, "compile", wn_row_set_count(rows));
+    ok = wn_dataset_compile(dataset, &feed.sdk, &sink->sdk, error);
+    trace(job, NULL, NULL, 0);
+    fault = wn_blob_sink_finish(sink);
     if (fault != NULL) {
         ok = false;
         g_clear_error(error);
@@ -103,6 +166,38 @@ compile_payload(const WnDataset *dataset, const WnRowSet *rows, int fd,
     }
     if (!ok)
         g_prefix_error(error, "cannot be compiled: ");
+    return ok;
+}
+
+/* A list of which nothing can be used is a mistake in the list, like a file of
+ * another kind in its place: it must not open the door that the rows kept shut.
+ * An empty one is what somebody wants. */
+static bool
+has_good_rows(const WnDatasetJob *job, const WnBlobNeed *need,
+    const WnRowSet *rows, const char *report, GError **error)
+{
+    const char *spoilt = wn_row_set_spoilt(rows);
+
+    if (spoilt == NULL)
+        return true;
+    tell_refusals(job, need, wn_span_str(report));
+    g_set_error(error, WN_ROWS_ERROR, 0, "%s: has no row that can be used",
+        spoilt);
+    return false;
+}
+
+static bool
+check_payload(const WnDatasetJob *job, const WnBlobNeed *need,
+    const WnBlobFile *blob, GError **error)
+{
+    bool ok;
+
+    trace(job, need->module->info->name, "check", wn_blob_info(blob)->rows);
+    ok = wn_dataset_check(wn_dataset_get(need->module, need->index),
+        wn_blob_payload(blob), error);
+    trace(job, NULL, NULL, 0);
+    if (!ok)
+        g_prefix_error(error, "the plugin refuses what it has compiled: ");
     return ok;
 }
 
@@ -115,6 +210,7 @@ compile_into(const WnDatasetJob *job, const WnBlobNeed *need,
     g_autoptr(WnRowSet) rows = wn_dataset_input_read(input, error);
     g_autoptr(WnBlobFile) blob = NULL;
     g_autofree char *report = NULL;
+    g_auto(WnBlobSink) sink = { .fd = -1 };
     WnBlobInfo info = { .format = dataset->format,
         .generation = job->generation,
         .built = wn_clock_unix(),
@@ -122,20 +218,20 @@ compile_into(const WnDatasetJob *job, const WnBlobNeed *need,
 
     if (rows == NULL)
         return NULL;
-    judge_rows(dataset, rows);
+    judge_rows(job, need, rows);
     report = wn_row_set_report(rows);
     info.rows = wn_row_set_count(rows);
-    if (!compile_payload(dataset, rows, fd,
-            wn_blob_payload_offset(strlen(report)), error)
+    wn_blob_sink_init(&sink, fd, wn_blob_payload_offset(strlen(report)),
+        (uint64_t)WN_BLOB_MAX);
+    if (!has_good_rows(job, need, rows, report, error)
+        || !compile_payload(job, need, rows, &sink, error)
         || !wn_blob_seal(fd, &info, wn_span_str(report), need->name, error))
         return NULL;
     blob = wn_blob_open_fd(fd, need->name, error);
     if (blob == NULL)
         return NULL;
-    if (wn_dataset_check(dataset, wn_blob_payload(blob), error))
-        return g_steal_pointer(&blob);
-    g_prefix_error(error, "the plugin refuses what it has compiled: ");
-    return NULL;
+    return check_payload(job, need, blob, error) ? g_steal_pointer(&blob)
+                                                 : NULL;
 }
 
 static char *
@@ -222,46 +318,8 @@ take_published(const WnDatasetJob *job, const WnBlobNeed *need,
 }
 
 /*
- * Telling
+ * All together
  */
-
-/* Lines of a file are warned of; rows of a table are problems of the database,
- * for as long as they are there. */
-static void
-tell_refusal(const WnDatasetJob *job, const WnBlobNeed *need, WnSpan line)
-{
-    g_autofree char *text = wn_span_dup(line);
-    char *path = strchr(text, '\t');
-    char *reason = strrchr(text, '\t');
-    WnPlace place = wn_blob_need_place(need);
-    uint64_t number = 0;
-
-    if (path == NULL || path == reason)
-        return;
-    *path = *reason = '\0';
-    wn_span_to_u64(wn_span_str(text), &number);
-    place.file = path + 1;
-    place.line = (unsigned)number;
-    if (job->kept != NULL && g_str_has_prefix(place.file, WN_MIRROR_PLACE))
-        wn_problems_add(job->kept, place, "%s", reason + 1);
-    else
-        wn_problems_warn(job->problems, place, "%s", reason + 1);
-}
-
-static void
-tell_refusals(const WnDatasetJob *job, const WnBlobNeed *need,
-    const WnBlobFile *blob)
-{
-    WnSpan rest = wn_blob_report(blob);
-
-    while (rest.len > 0) {
-        const char *end = memchr(rest.ptr, '\n', rest.len);
-        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
-
-        tell_refusal(job, need, wn_span(rest.ptr, len));
-        rest = wn_span_slice(rest, len + 1, rest.len);
-    }
-}
 
 static WnDatasetResult
 fail(const WnDatasetJob *job, const WnBlobNeed *need, const GError *error,
@@ -284,10 +342,6 @@ fail(const WnDatasetJob *job, const WnBlobNeed *need, const GError *error,
     return WN_DATASET_FAILED;
 }
 
-/*
- * All together
- */
-
 WnDatasetResult
 wn_dataset_make(const WnDatasetJob *job, const WnBlobNeed *need,
     WnBlobFile **out_blob)
@@ -303,13 +357,13 @@ wn_dataset_make(const WnDatasetJob *job, const WnBlobNeed *need,
         return WN_DATASET_NONE;
     *out_blob = take_published(job, need, wn_dataset_input_fingerprint(input));
     if (*out_blob != NULL) {
-        tell_refusals(job, need, *out_blob);
+        tell_refusals(job, need, wn_blob_report(*out_blob));
         return WN_DATASET_SAME;
     }
     *out_blob = compile(job, need, input, &error);
     if (*out_blob == NULL)
         return fail(job, need, error, out_blob);
-    tell_refusals(job, need, *out_blob);
+    tell_refusals(job, need, wn_blob_report(*out_blob));
     return WN_DATASET_NEW;
 }
 

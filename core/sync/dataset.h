@@ -24,6 +24,12 @@ typedef struct WnDatasetJob {
      * goes to problems. */
     WnProblems *kept;
     WnProblems *problems; /* the rest; refused rows as warnings */
+
+    /* Told of each call into a plugin, and with NULL after it (nullable); while
+     * rows are read, again and again. */
+    void (*trace)(void *user, const char *plugin, const char *hook,
+        uint64_t rows);
+    void *trace_user;
 } WnDatasetJob;
 
 typedef enum {

@@ -22,6 +22,7 @@ typedef struct Source {
     WnRowsFile *table; /* else */
     GArray *refusals;  /* the first ones, by line */
     uint64_t n_refused;
+    uint64_t n_good; /* with those that another source has, too */
 } Source;
 
 struct WnRowSet {
@@ -259,6 +260,17 @@ has_precedence(const WnRowSet *self, const WnRow *row, const WnRow *other)
     return a != b ? a < b : row->line < other->line;
 }
 
+/* Whoever judges the one that stays judges for both. */
+static void
+note_double(WnRowSet *self, const WnRow *row, const WnRow *other)
+{
+    unsigned a = source_of(self, row);
+    unsigned b = source_of(self, other);
+
+    if (a != b)
+        ((Source *)g_ptr_array_index(self->sources, MAX(a, b)))->n_good++;
+}
+
 void
 wn_row_set_sort(WnRowSet *self)
 {
@@ -268,9 +280,12 @@ wn_row_set_sort(WnRowSet *self)
     for (size_t i = 0; i < self->n_rows; i++) {
         WnRow *row = &self->rows[i];
 
-        if (n == 0 || wn_row_compare(&self->rows[n - 1], row) != 0)
+        if (n == 0 || wn_row_compare(&self->rows[n - 1], row) != 0) {
             self->rows[n++] = *row;
-        else if (has_precedence(self, row, &self->rows[n - 1]))
+            continue;
+        }
+        note_double(self, &self->rows[n - 1], row);
+        if (has_precedence(self, row, &self->rows[n - 1]))
             self->rows[n - 1] = *row;
     }
     self->n_rows = n;
@@ -313,15 +328,18 @@ wn_row_set_judge(WnRowSet *self, WnRowJudge fn, void *user)
 
     for (size_t i = 0; i < self->n_rows; i++) {
         WnRow *row = &self->rows[i];
+        Source *source;
         char *reason;
 
         wn_row_set_fields(self, i, fields);
         reason = fn(user, fields);
-        if (reason == NULL)
-            self->rows[n++] = *row;
-        else
-            refuse_row(g_ptr_array_index(self->sources, source_of(self, row)),
-                fields[0], row->line, reason);
+        source = g_ptr_array_index(self->sources, source_of(self, row));
+        if (reason != NULL) {
+            refuse_row(source, fields[0], row->line, reason);
+            continue;
+        }
+        source->n_good++;
+        self->rows[n++] = *row;
     }
     self->n_rows = n;
 }
@@ -330,6 +348,18 @@ size_t
 wn_row_set_count(const WnRowSet *self)
 {
     return self->n_rows;
+}
+
+const char *
+wn_row_set_spoilt(const WnRowSet *self)
+{
+    for (unsigned i = 0; i < self->sources->len; i++) {
+        const Source *source = g_ptr_array_index(self->sources, i);
+
+        if (source->n_refused > 0 && source->n_good == 0)
+            return source->path;
+    }
+    return NULL;
 }
 
 static void

@@ -43,6 +43,9 @@ typedef char *(*WnRowJudge)(void *user, const WnSpan *fields);
 void wn_row_set_judge(WnRowSet *self, WnRowJudge fn, void *user);
 
 size_t wn_row_set_count(const WnRowSet *self);
+/* The path of a source that has rows, and none that can be used; NULL: there
+ * is no such.  After judging. */
+const char *wn_row_set_spoilt(const WnRowSet *self);
 void wn_row_set_fields(const WnRowSet *self, size_t n, WnSpan *fields);
 
 /* What was refused, in the form of a blob's report (core/conf/blob.h); at most
