@@ -209,17 +209,24 @@ like(answer('omega', 'two.example'), qr/^550/, 'it finds what is in its list');
 like(answer('delta', 'two.example'), qr/^550/, 'and in the other that it names');
 like(answer('omega'), qr/^250/, 'others do not');
 
+# A list that is not there is not written into a domain's file.
+my $domain_text = Winnow::Instance::slurp("$w->{dir}/domains.d/two.example.conf");
+($exit, $text) = $w->ctl('filter', 'set', 'two.example', 'wordy', 'words', '../nowhere.txt');
+is($exit, 1, 'filter set with a missing file');
+like($text, qr{\[filter wordy\] words: .*nowhere\.txt: .*No such file}, '... says which');
+is(Winnow::Instance::slurp("$w->{dir}/domains.d/two.example.conf"), $domain_text, '... and changes nothing');
+
 # What goes wrong keeps what was.
 for my $case ([ explode => 'cannot be compiled: an explosive entry' ],
     [ unsound => 'the plugin refuses what it has compiled: an unsound entry' ],
-    [ undef, 'No such file' ], [ '/', 'is not a regular file' ], [ '|', 'is not a regular file' ]) {
+    [ al => 'words.txt: has no row that can be used' ], [ undef, 'No such file' ], [ '/', 'is not a regular file' ], [ '|', 'is not a regular file' ]) {
     my ($entry, $reason) = @$case;
     my $name = $entry // 'a missing list';
 
     unlink $list or rmdir $list;
     $name eq '/' ? mkdir $list
         : $name eq '|' ? POSIX::mkfifo($list, 0644)
-        : defined $entry && list($list, "$entry\nepsilon\n");
+        : defined $entry && list($list, "$entry\n" . ($name eq 'al' ? "xy\n" : "epsilon\n"));
     ($exit, $text) = $w->ctl('sync');
     is($exit, 1, "sync with $name fails");
     like($text, qr{conf\.d/25-wordy\.conf:4: .*\Q$reason\E.*; what was made of it before stays}, 'and says what stays');

@@ -88,7 +88,7 @@ my @cases = (
         dsn => { recipients => [ { final => 'later@short.example', action => 'delayed', status => '4.2.1',
             diagnostic => $LATER, until => 1 } ] } },
     { name => 'expired without a server', to => ['u@dead.example NOTIFY=FAILURE'],
-        dsn => { recipients => [ failed('u@dead.example', '4.4.7', qr/^x-winnow; connect: Connection refused$/) ] } },
+        dsn => { recipients => [ failed('u@dead.example', '4.4.7', qr/^x-winnow; the recipient's mail server could not be reached$/) ] } },
     { name => 'null sender', from => '', to => ['no@five.example NOTIFY=FAILURE'] },
     { name => 'a report that is refused itself', from => 'a@refuses.example', to => ['no@five.example'], lost => 1 },
     { name => 'deleted by a filter', to => ['good@deletes.example'], message => "Subject: x\n\nthe most wicked words there are\n" },

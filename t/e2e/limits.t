@@ -83,6 +83,40 @@ like(rcpt('both.example', ' SIZE=9001'), qr/^552 5\.3\.4 /, 'too large for both'
 like(rcpt('both.example', ' SIZE=8000'), qr/^250/, 'the larger limit counts');
 like(rcpt('both.example', ' SMTPUTF8'), qr/^250/, 'one takes SMTPUTF8');
 
+# What one of them takes is brought there, whichever is asked first.
+{
+    my $before = () = $sinks->{large}->messages;
+    my $body = "Subject: large\n\n" . ('x' x 70 . "\n") x 60;
+
+    for (1 .. 6) {
+        like($w->smtp->mail(from => 'a@b.example', to => 'u@both.example', message => $body),
+            qr/^250/, "too large for one server, $_");
+    }
+    ok(Winnow::Instance::wait_for(sub { @{[ $sinks->{large}->messages ]} >= $before + 6 }),
+        '... is delivered to the other');
+    is(scalar(grep { $_->{recipient} eq 'u@both.example' } $w->events('bounced'), $w->events('deferred')), 0,
+        '... at once');
+}
+
+# Who has not told the size hears of it at the end.
+{
+    my $body = "Subject: x\n\n" . ('x' x 70 . "\n") x 40;
+
+    like($w->smtp->mail(from => 'a@b.example', to => 'u@small.example', message => $body),
+        qr/^552 5\.3\.4 /, 'too large for the server, without SIZE');
+    my $smtp = $w->smtp;
+    $smtp->cmd('MAIL FROM:<>');
+    like($smtp->cmd('RCPT TO:<u@plain.example>'), qr/^250/, 'a server of unknown limits');
+    like($smtp->cmd('RCPT TO:<u@small.example>'), qr/^250/, 'one that takes less, without SIZE');
+    $smtp->cmd('DATA');
+    $smtp->send_raw($body =~ s/\n/\r\n/gr . ".\r\n");
+    like($smtp->reply, qr/^250/, 'what is too large for one of two is taken');
+    ok(Winnow::Instance::wait_for(sub {
+        grep { $_->{recipient} eq 'u@small.example' } $w->events('bounced')
+    }), '... and returned for that one');
+    $smtp->quit;
+}
+
 # No limit told.
 deliver('plain.example', plain => 1);
 like(rcpt('plain.example', ' SIZE=1000000'), qr/^250/, 'a server without SIZE');

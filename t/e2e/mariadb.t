@@ -393,7 +393,7 @@ subtest 'files and database' => sub {
         for 'phrases', 'mild';
     Winnow::Instance::spew("$files->{dir}/domains.d/a.conf", <<"END");
 [domain good.example]
-servers = 127.0.0.1:$port; mx.good.example:26
+servers = 127.0.0.1:$port tls none; mx.good.example:26 weight 7 tls verify
 delivery = ordered
 mailboxes = listed
 reject_text = Call us.
@@ -425,6 +425,8 @@ INSERT INTO domain (name, status) VALUES ('second.example', 'suspended');
 INSERT INTO domain_server (domain, position, host, port) VALUES
     ('good.example', 2, 'mx.good.example', 26), ('good.example', 1, '127.0.0.1', $port),
     ('second.example', 1, '127.0.0.1', $port);
+UPDATE domain_server SET weight = 7, tls = 'verify' WHERE port = 26;
+UPDATE domain_server SET tls = 'none' WHERE domain = 'good.example' AND port = $port;
 INSERT INTO domain_server (domain, position, host, enabled) VALUES
     ('good.example', 3, 'away.example', 0);
 INSERT INTO domain_filter (domain, filter, position, on_match)

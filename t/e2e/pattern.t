@@ -48,8 +48,9 @@ END
     like($text, qr{urls\.txt: holds no rule}, 'but check warns of them');
     unlike($text, qr{own\.rules: holds no rule}, 'and of no others');
     Winnow::Instance::spew("$dir/conf.d/41-list.conf",
-        "[filter lists]\nplugin = pattern\nrules = ..\n"
-            . "[filter urlphone]\nurls = ..\n[filter phrase]\nphrases = ..\n");
+        "[filter lists]\nplugin = pattern\nrules = ../folder\n"
+            . "[filter urlphone]\nurls = ../folder\n[filter phrase]\nphrases = ../folder\n");
+    mkdir "$dir/folder" or die "$dir/folder: $!\n";
     ($exit, $text) = $w->ctl('check');
     is($exit, 1, 'folders in place of files are errors');
     like($text, qr{\[filter \Q$_->[0]\E\].*regular file}, "$_->[0] $_->[1] is told")

@@ -59,7 +59,8 @@ my %MEANS = (
     banner => { 2 => 'D', 3 => 'T', 4 => 'T', 421 => 'T', 5 => 'T', lost => 'T', good => 'D', rfc => '3.1' },
     ehlo => { 2 => 'D', 3 => 'T', 4 => 'T', 421 => 'T', 5 => 'D', lost => 'T', good => 'D', rfc => '3.2, 4.1.1.1' },
     helo => { 2 => 'D', 3 => 'T', 4 => 'T', 421 => 'T', 5 => 'T', lost => 'T', good => 'D', rfc => '3.2' },
-    starttls => { 2 => 'D', 3 => 'D', 4 => 'D', 421 => 'T', 5 => 'D', lost => 'T', rfc => '3207 4.1' },
+    # With "may", a server whose TLS breaks gets it in the clear, at once.
+    starttls => { 2 => 'D', 3 => 'D', 4 => 'D', 421 => 'D', 5 => 'D', lost => 'D', rfc => '3207 4.1' },
     mail => { 2 => 'D', 3 => 'T', 4 => 'T', 421 => 'T', 5 => 'P', lost => 'T', good => 'D', rfc => '4.2.1' },
     rcpt => { 2 => 'D', 3 => 'T', 4 => 'T', 421 => 'T', 5 => 'P', lost => 'T', good => 'D', rfc => '3.3, 3.8' },
     data => { 2 => 'T', 3 => 'D', 4 => 'T', 421 => 'T', 5 => 'P', lost => 'T', good => 'D', rfc => '3.3' },
@@ -110,7 +111,8 @@ sub add_product {
     push @script, "ehlo: offer $OFFERED" if !$pipelining && $where ne 'ehlo';
     add_row(join('/', $where, $name, $n, $pipelining ? 'pipelined' : 'stepwise', $use == 1 ? 'first' : 'reused'),
         script => join("\n", @script), expect => join('', @expect), use => $use, rfc => $means->{rfc},
-        big => ($where eq 'body' ? 1 : 0), strikes => ($where ne 'quit' ? 1 : 0), in_doubt => ($where eq 'dot' && $class =~ /lost|3/ ? 1 : 0),
+        big => ($where eq 'body' ? 1 : 0), ends => ($where eq 'quit' ? 1 : 0),
+        strikes => ($where ne 'quit' ? 1 : 0), in_doubt => ($where eq 'dot' && $class =~ /lost|3/ ? 1 : 0),
         setting => $where eq 'starttls' ? { tls => 'may' } : {});
     return if $where ne 'dot' || $class ne 'lost';
     s/^(dot [^:]*): /$1: keep; / for @script;
@@ -127,9 +129,9 @@ for my $kind (@KINDS) {
             add_product($_, $kind, $n, $pipelining, 1) for qw(rset);
             add_product($_, $kind, $n, $pipelining, 1) for qw(mail rcpt data dot);
         }
+        add_product('starttls', $kind, $n, 1, 1);
+        add_product('body', $kind, $n, $_, 1) for $n == 1 ? (0, 1) : 1;
     }
-    add_product('starttls', $kind, 1, 1, 1);
-    add_product('body', $kind, 1, $_, 1) for 0, 1;
 }
 
 # What does not fit into the product.
@@ -175,6 +177,11 @@ my @special = (
         "starttls: raw 220 go\\r\\n250 mine\\r\\n\nehlo: offer STARTTLS", unsent => 1, stays => 1,
         setting => { tls => 'require' } ],
 );
+# The server that goes on after QUIT, whatever it has said.
+push @special, map { [ "quit-$_->[0]-stays/$_->[1]", 'D' x $_->[1], '4.1.1.10', "quit conn=1: $_->[2]; hang",
+    strikes => 0, ends => 1 ] }
+    map { my $n = $_; map { [ $_->[0], $n, $_->[1] ] } [ '221', '221 2.0.0 bye' ], [ '4xx', '451 4.3.0 not now' ],
+        [ '5xx', '550 5.7.1 you stay' ], [ 'ignored', 'ignore' ] } 1, 5;
 for my $special (@special) {
     my ($name, $expect, $rfc, $script, %more) = @$special;
 
@@ -348,6 +355,32 @@ for my $row (@rows) {
     is($kept[0]{parameters}, '', 'no BODY for a server without 8BITMIME');
     like($kept[0]{data}, qr/^caf\xc3\xa9\r$/m, 'and the message as it is');
 }
+
+# Whatever a server says to QUIT, it is said, the connection ends, and the next
+# message goes to the server as ever.
+sub connected {
+    my ($port) = @_;
+    my $there = sprintf '[0-9A-F]{8}:%04X', $port;
+    return Winnow::Instance::slurp('/proc/net/tcp')
+        =~ /^ *\d+: \S+ $there [0-9A-F]{2} \S+ \S+ \S+ +\d+ +\d+ [1-9]/m;
+}
+my @ending = grep { $_->{ends} } @rows;
+my $quitting = sub {
+    my ($row) = @_;
+    return $sinks->{ $row->{domain} }->transcript =~ /^\S+ 1 # line 1 at quit$/m
+        && !connected($sinks->{ $row->{domain} }->port);
+};
+Winnow::Instance::wait_for(sub { !grep { !$quitting->($_) } @ending }, 15);
+for my $row (@ending) {
+    my $sink = $sinks->{ $row->{domain} };
+    my @said = $sink->transcript =~ /^\S+ 1 < (\w+|\()/mg;
+
+    is(join(' ', @said[ -2, -1 ]), '( QUIT', "$row->{name}: QUIT is what is said after the message");
+    ok(!connected($sink->port), "$row->{name}: the connection has ended");
+    submit($row, "after\@$row->{domain}");
+}
+wait_first(20, map {"after\@$_->{domain}"} @ending) if @ending;
+is(($first{"after\@$_->{domain}"} // {})->{event}, 'delivered', "$_->{name}: the next message goes as ever") for @ending;
 
 # One DSN for each message with a recipient that bounced.
 my $n_failed = grep { $_->{expect} =~ /P/ } @rows;

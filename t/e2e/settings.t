@@ -89,6 +89,12 @@ sub commands {
 
     refused('an unknown key', qr/delivry: unknown key \(did you mean "delivery"\?\)/,
         'domain', 'set', 'new.example', 'delivry', 'even');
+    my $words = "$sink tls none; [2001:db8::7]:25 weight 3; mx.new.example:25 tls verify";
+    change('domain', 'set', 'new.example', 'servers', $words);
+    is(shown('new.example')->{servers}{value}, $words, 'weights and policies of servers');
+    refused('a bad weight', qr/servers: .*from 1 to 65535/, 'domain', 'set', 'new.example',
+        'servers', "$sink weight 0");
+    change('domain', 'set', 'new.example', 'servers', $sink);
     refused('a bad value', qr/tls: .*verify/, 'domain', 'set', 'new.example', 'tls', 'perhaps');
     refused('one bad value of two', qr/nothing was changed/,
         'domain', 'set', 'new.example', 'delivery', 'ordered', 'tls', 'perhaps');
@@ -106,6 +112,13 @@ sub commands {
     like(mail($bad), qr/^550.*Call us\./, 'reject_text');
     like($shown->{delivery}{from}, $bogus->{domain}, 'where it comes from');
     is($shown->{mailboxes}{from}, 'default', 'and what does not');
+    change('suspend', 'new.example');
+    is(shown('new.example')->{status}{value}, 'suspended', 'suspended');
+    change('resume', 'new.example');
+    is(shown('new.example')->{status}{value}, 'ready', 'and back');
+    is(($w->ctl('suspend'))[0], 2, 'usage');
+    is(($w->ctl('suspend', 'new.example', 'other.example'))[0], 2, 'one at a time');
+    refused('a domain that is none', qr/is not one of the domains/, 'suspend', 'absent.example');
     change('domain', 'unset', 'new.example', 'reject_text', 'tls');
     unlike(mail($bad), qr/Call us/, 'unset');
     is(shown('new.example')->{tls}{value}, 'may', 'back to the default');
@@ -171,6 +184,21 @@ sub commands {
     like(mail($good, to => 'x@new.example'), qr/^550/, 'another');
     like(mail($bad, to => 'calm@new.example'), qr/^250/, 'one without filters');
     like(($w->ctl('mailbox', 'list', 'new.example'))[1], qr/^calm filtering=off\n.*^v\.w$/ms, 'list');
+    my ($composed, $apart) = ("j\xc3\xb6rg", "jo\xcc\x88rg");
+    change('mailbox', 'add', 'new.example', $apart);
+    is(scalar(my @same = (($w->ctl('mailbox', 'list', 'new.example'))[1]) =~ /^\Q$composed\E$/mg), 1,
+        'a mailbox beyond ASCII, in NFC');
+    for my $to ($composed, $apart, ucfirst $composed) {
+        my $smtp = $w->smtp;
+        $smtp->cmd('MAIL FROM:<a@b.test> SMTPUTF8');
+        like($smtp->cmd("RCPT TO:<$to\@new.example>"), qr/^250/, 'is known however it is typed');
+    }
+    {
+        my $smtp = $w->smtp;
+        $smtp->cmd('MAIL FROM:<a@b.test> SMTPUTF8');
+        like($smtp->cmd("RCPT TO:<j\xc3\xa4rg\@new.example>"), qr/^550/, 'another is not');
+    }
+    change('mailbox', 'remove', 'new.example', $composed);
     change('mailbox', 'remove', 'new.example', 'v.w');
     like(mail($good, to => 'v.w@new.example'), qr/^550/, 'not any more');
     refused('twice', qr/has no mailbox v\.w/, 'mailbox', 'remove', 'new.example', 'v.w');
@@ -332,6 +360,12 @@ subtest 'MariaDB' => sub {
     is($db->value("SELECT GROUP_CONCAT(CONCAT(host, ' ', weight) ORDER BY position) "
                 . "FROM domain_server WHERE domain = 'old.example'"),
         '127.0.0.1 1,192.0.2.1 7', 'weights stay');
+    my $words = "$sink weight 2 tls none; 192.0.2.1:25 weight 4; 192.0.2.2:25 tls verify";
+    change('domain', 'set', 'old.example', 'servers', $words);
+    is(shown('old.example')->{servers}{value}, $words, 'weights and policies are given with the servers');
+    change('domain', 'set', 'old.example', 'servers', "$sink weight 1; 192.0.2.1:25");
+    is(shown('old.example')->{servers}{value}, "$sink; 192.0.2.1:25 weight 4",
+        'some are given, and others stay');
     refused('a list of filters', qr/the database has no list of filters/,
         'domain', 'set', 'old.example', 'filters', 'phrase');
     $db->stop;

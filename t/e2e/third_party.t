@@ -89,6 +89,16 @@ like($text, qr/capitals.*How many capital letters.*default: 10/s, 'its options a
 like($text, qr/^shout .*used by: shout/m, 'and it is listed');
 like($text, qr{^ +/.*/plugins/shout\.so\n +shout +[1-9]\d* calls, [\d.]+ s, [\d.]+ ms each, 0 crashes$}m,
     'with what the daemon has counted');
+like($text, qr/^reject .*used by: shout in 1 domain$/m, 'an action too, with the domains that come to it');
+like($text, qr{^ +/.*/plugins/reject\.so\n +reject +[1-9]\d* calls, .* 0 crashes$}m, '... and what it did');
+like($text, qr/^delete .*used by: -$/m, 'one that nobody uses is');
+$w->domain('good.example', { filter => { shout => { capitals => 100, action => 'delete' } } });
+($exit, $text) = $w->ctl('plugin', 'list');
+like($text, qr/^delete .*used by: 1 domain$/m, 'one that only a domain uses');
+like($text, qr/^reject .*used by: shout$/m, '... in place of the other');
+($exit, $text) = $w->ctl('plugin', 'list', '--json');
+like($text, qr/"plugin":"delete".*"used_by":"","domains":1,"instances":\[\],"calls":\d+/, '... as JSON');
+$w->domain('good.example', { filter => { shout => { capitals => 100 } } });
 
 # Refusals, each with its true reason.
 ok(compile('undef', <<'END'), 'a plugin with an undefined symbol');

@@ -28,6 +28,7 @@ package Winnow::EvilSink;
 #              msg=N[-M]    the Nth transaction of the connection
 #              to=/RE/      rcpt only: the address; from=/RE/ after MAIL
 #              bytes=N      body only: when so many have come, once
+#              chance=N     so many times of 100
 #   ACTION     NNN TEXT     reply; "|" begins the next line of the reply
 #              raw TEXT     these bytes, with \r \n \t \0 \xHH
 #              offer LIST   ehlo only: these extensions and no others
@@ -68,8 +69,8 @@ sub parse_selector {
         $rule->{$1} = [ $2, $3 // $2 ];
     } elsif ($word =~ m{^(to|from)=/(.*)/$}) {
         $rule->{$1} = qr/$2/i;
-    } elsif ($word =~ /^bytes=(\d+)$/) {
-        $rule->{bytes} = $1;
+    } elsif ($word =~ /^(bytes|chance)=(\d+)$/) {
+        $rule->{$1} = $2;
     } else {
         die "script line $line: \"$word\" is no selector\n";
     }
@@ -178,6 +179,7 @@ sub serve {
             if ($pid) { close $client; next }
             close $_->{listen} for @sinks;
             $SIG{PIPE} = 'IGNORE';
+            srand;
             eval { $self->session($client, $self->{count}); 1 } or $self->note($self->{count}, '!', $@);
             POSIX::_exit(0);
         }
@@ -204,6 +206,7 @@ sub fits {
     }
     return 0 if $rule->{to} && ($address // '') !~ $rule->{to};
     return 0 if $rule->{from} && $s->{mail}{from} !~ $rule->{from};
+    return 0 if defined $rule->{chance} && rand 100 >= $rule->{chance};
     return 1;
 }
 

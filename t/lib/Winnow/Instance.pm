@@ -100,6 +100,10 @@ sub write_config {
     my $server = $option->{server} // '';
     my $more = $option->{conf} // '';
 
+    # Small, since many of them exist at once.
+    $server .= "\n" if length $server && $server !~ /\n\z/;
+    $server .= "history = 1M\n" unless $server =~ /^history =/m;
+
     spew("$dir/winnow.conf", <<"END");
 [server]
 hostname = relay.test
@@ -109,8 +113,8 @@ spool = spool
 state = state
 run = run
 plugins = $modules
-log = json
 $server
+log = json
 [limits]
 max_connections_per_client = 1000
 min_free_space = 1M

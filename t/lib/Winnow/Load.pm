@@ -9,6 +9,11 @@ package Winnow::Load;
 #    DOUBT id  no answer after the dot   may arrive
 #    REFUSED   no connection
 #    BROKEN    connection lost before the dot
+#
+# With spam => TEXT every fifth message holds that text, and is to be refused:
+#
+#    STOPPED id  it was
+#    MISSED id   it was taken
 
 use strict;
 use warnings;
@@ -62,7 +67,7 @@ sub client {
         }
         my $outcome = $self->one($smtp, $id);
         print $ledger "$outcome\n";
-        undef $smtp if $outcome !~ /^ACK/;
+        undef $smtp if $outcome !~ /^(?:ACK|STOPPED)/;
         sleep $self->{pause} if $self->{pause};
         last if $self->{messages} && $serial >= $self->{messages};
     }
@@ -74,6 +79,8 @@ sub one {
     my $to = ref $self->{to} ? $self->{to}[ rand @{ $self->{to} } ] : $self->{to};
     my $size = int(200 + rand($self->{size} // 4000));
     my $body = "X-Test-Id: $id\nSubject: test $id\n\n" . ("$id line\n" x ($size / (length($id) + 6)));
+    my $spam = $self->{spam} && $id =~ /[05]$/;
+    $body .= "$self->{spam}\n" if $spam;
 
     for my $line ("MAIL FROM:<load\@sender.test>", "RCPT TO:<$to>", 'DATA') {
         my $reply = $smtp->cmd($line);
@@ -83,6 +90,7 @@ sub one {
     return "DOUBT $id" unless $smtp->send_raw(Winnow::Smtp::wire($body));
     my $reply = $smtp->reply;
     return "DOUBT $id" if !defined $reply || $reply eq '';
+    return ($reply =~ /^5/ ? 'STOPPED' : $reply =~ /^250/ ? 'MISSED' : 'NAK') . " $id $reply" if $spam;
     return $reply =~ /^250/ ? "ACK $id" : "NAK $id $reply";
 }
 
