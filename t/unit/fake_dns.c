@@ -183,8 +183,11 @@ send_truncated(const FakeDns *self, const GByteArray *reply,
 static bool
 is_mute(const FakeDns *self, const uint8_t *query)
 {
+    const uint8_t *type = query + 12 + wire_name_len(query + 12);
     char name[NS_MAXDNAME];
 
+    if (self->mute_type != 0 && (type[0] << 8 | type[1]) == self->mute_type)
+        return true;
     if (self->silent || self->mute == NULL)
         return self->silent;
     ns_name_ntop(query + 12, name, sizeof(name));

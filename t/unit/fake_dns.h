@@ -25,6 +25,7 @@ typedef struct FakeDns {
     bool truncate;    /* UDP answers say only that TCP has the rest */
     bool silent;      /* answers nothing */
     const char *mute; /* answers nothing for names that end so, unless NULL */
+    int mute_type;    /* answers nothing to questions of this type, unless 0 */
     const char *insecure; /* names that end so are answered without AD */
     bool secure;          /* answers with AD, where it is asked for */
     const char *broken;   /* SERVFAIL for names that begin so, unless NULL */

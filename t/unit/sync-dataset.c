@@ -249,6 +249,7 @@ test_faults(void)
             "cannot be compiled: it writes over what it has not written" },
         { "unsound\n", "the plugin refuses what it has compiled: the plugin "
                        "gives no reason" },
+        { "no\nnope\n", "/list: has no row that can be used" },
         { NULL, "No such file or directory" },
     };
 
@@ -263,7 +264,7 @@ test_faults(void)
         g_assert_null(make(&self, WN_DATASET_FAILED));
         wn_problems_print(self.problems, text);
         g_assert_nonnull(strstr(text->str, cases[i].problem));
-        g_assert_true(g_str_has_prefix(text->str,
+        g_assert_nonnull(strstr(text->str,
             "conf.d/30-wordy.conf:4: [filter wordy] words: "));
         g_assert_cmpint(publish(&self, 1), ==, WN_DATASET_FAILED);
         g_assert_cmpuint(inode_of(&self, 1), ==, 0);
@@ -344,6 +345,62 @@ test_failure_keeps_the_last(void)
     tear_down(&self);
 }
 
+static void
+write_table(const Fixture *self, const char *key)
+{
+    g_autofree char *mirror = g_build_filename(self->config->state, "mirror",
+        NULL);
+    g_autofree char *path = wn_rows_path(self->config->state, "word_entry");
+    g_autoptr(WnRowsWriter) writer = wn_rows_writer_new(2);
+    const WnSpan row[] = { wn_span_str(key), WN_SPAN("db") };
+
+    g_assert_cmpint(g_mkdir_with_parents(mirror, 0700), ==, 0);
+    g_assert_true(wn_rows_writer_add(writer, row, NULL));
+    g_assert_true(wn_rows_writer_publish(writer, path, 1, NULL));
+}
+
+/* Rows that were refused, all of them, are a mistake; no rows are a wish. */
+static void
+test_refused_rows_keep_the_last(void)
+{
+    g_autofree char *nothing = NULL;
+    Fixture self;
+
+    set_up(&self, "files");
+    write_list(&self, "a\n");
+    publish(&self, 1);
+    write_list(&self, "no\nnope\n");
+    g_assert_cmpint(publish(&self, 2), ==, WN_DATASET_STANDIN);
+    g_assert_cmpuint(inode_of(&self, 1), ==, inode_of(&self, 2));
+    g_assert_cmpuint(wn_problems_count(self.kept), ==, 1);
+    g_assert_cmpuint(wn_problems_n_warnings(self.problems), ==, 2);
+    write_list(&self, "# nothing\n");
+    g_assert_cmpint(publish(&self, 3), ==, WN_DATASET_NEW);
+    nothing = make(&self, WN_DATASET_SAME);
+    g_assert_cmpstr(nothing, ==, "!");
+    tear_down(&self);
+}
+
+/* One of several lists: the others do not make up for it. */
+static void
+test_one_spoilt_list(void)
+{
+    Fixture self;
+
+    set_up(&self, "mariadb");
+    write_table(&self, "m");
+    write_list(&self, "a\n");
+    publish(&self, 1);
+    write_list(&self, "no\nnope\n");
+    g_assert_cmpint(publish(&self, 2), ==, WN_DATASET_STANDIN);
+    write_list(&self, "no\nm\n");
+    g_assert_cmpint(publish(&self, 3), ==, WN_DATASET_NEW);
+    write_table(&self, "no");
+    write_list(&self, "a\nb\n");
+    g_assert_cmpint(publish(&self, 4), ==, WN_DATASET_STANDIN);
+    tear_down(&self);
+}
+
 /* A published file that is damaged is made anew. */
 static void
 test_damaged_is_not_linked(void)
@@ -359,20 +416,6 @@ test_damaged_is_not_linked(void)
     g_assert_cmpint(truncate(path, 193), ==, 0);
     g_assert_cmpint(publish(&self, 2), ==, WN_DATASET_NEW);
     tear_down(&self);
-}
-
-static void
-write_table(const Fixture *self, const char *key)
-{
-    g_autofree char *mirror = g_build_filename(self->config->state, "mirror",
-        NULL);
-    g_autofree char *path = wn_rows_path(self->config->state, "word_entry");
-    g_autoptr(WnRowsWriter) writer = wn_rows_writer_new(2);
-    const WnSpan row[] = { wn_span_str(key), WN_SPAN("db") };
-
-    g_assert_cmpint(g_mkdir_with_parents(mirror, 0700), ==, 0);
-    g_assert_true(wn_rows_writer_add(writer, row, NULL));
-    g_assert_true(wn_rows_writer_publish(writer, path, 1, NULL));
 }
 
 static void
@@ -492,6 +535,9 @@ main(int argc, char **argv)
     g_test_add_func("/dataset/unchanged", test_unchanged);
     g_test_add_func("/dataset/fresh-file", test_fresh_file_is_not_trusted);
     g_test_add_func("/dataset/failure-keeps", test_failure_keeps_the_last);
+    g_test_add_func("/dataset/refused-rows-keep-the-last",
+        test_refused_rows_keep_the_last);
+    g_test_add_func("/dataset/one-spoilt-list", test_one_spoilt_list);
     g_test_add_func("/dataset/damaged", test_damaged_is_not_linked);
     g_test_add_func("/dataset/table", test_table);
     g_test_add_func("/dataset/files-only", test_table_is_for_databases);
